@@ -6,28 +6,25 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from dashboard.auditing.entries import about_aggregate
+from dashboard.erasure.on_record import OnRecord, moved_back, on_record
 from dashboard.gateway import desk
-from dashboard.models import AuditEntry
 from eventstore.erasure import CopiesFound, EventsIn, Jobs, LocalRows, Reader, Readers, ValuesFound
-from eventstore.model import Aggregate, Pointer, TopicKind
+from eventstore.model import Aggregate, Pointer
 
 MOST_UNREADABLE = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counted:
-    """What takes a while to count. ``record``: how many acts on the audit record are on the aggregate, by their kind."""
+    """What takes a while to count. ``record``: what the audit record has on the aggregate. ``moved_back``: when a cursor
+    was last put back on this desk, by topic and subscription."""
 
     copies: CopiesFound
     readers: Readers
     jobs: Jobs
     local: Sequence[LocalRows]
-    record: Mapping[str, int]
-
-    @property
-    def replayed(self) -> Sequence[object]:
-        return self.copies.of_kind(TopicKind.REPLAY)
+    record: OnRecord
+    moved_back: Mapping[tuple[str, str], datetime]
 
     @property
     def services(self) -> Sequence[Reader]:
@@ -83,19 +80,12 @@ def answer_of(aggregate: Aggregate, *, whole: bool) -> Answer:
 def _counted(type: str, id: str, topics: Sequence[str]) -> Counted:
     erasure = desk().erasure
     copies = erasure.copies(type, id)
+    readers = erasure.readers(type, id, topics, copies.topics)
     return Counted(
         copies=copies,
-        readers=erasure.readers(type, id, topics, copies.topics),
+        readers=readers,
         jobs=erasure.jobs(type, id),
         local=erasure.local_rows(id),
-        record=acts_on(type, id),
+        record=on_record(type, id),
+        moved_back=moved_back([(one.topic, one.name) for one in readers.readers]),
     )
-
-
-def acts_on(type: str, id: str) -> Mapping[str, int]:
-    """How many acts on the record are on this aggregate, or on an event of it, by their kind."""
-    mine = AuditEntry.objects.filter(about_aggregate(type, id), begins=True)
-    found: dict[str, int] = {}
-    for action in mine.values_list("action", flat=True).iterator():
-        found[action] = found.get(action, 0) + 1
-    return dict(sorted(found.items()))

@@ -1,11 +1,10 @@
 """The answer to a request for erasure as a JSON document, for the request's file: names, counts and times, and no value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard.erasure.answer import Answer, Counted
 from dashboard.erasure.texts import NOT_KNOWN, to_dos
-from eventstore.erasure import Reader
 
 
 def document_of(answer: Answer, person: str, id: str) -> Mapping[str, Any]:
@@ -62,21 +61,24 @@ def _counted(counted: Counted) -> Mapping[str, Any]:
                 for one in counted.copies.topics
             ],
         },
-        "subscriptions": _readers(counted.readers.readers),
+        "subscriptions": _readers(counted),
         "subscriptions_not_told": [{"topic": topic, "why": why} for topic, why in counted.readers.problems],
         "jobs": {
             "found": counted.jobs.found,
             "all_looked_at": counted.jobs.complete,
+            "by_a_filter_of_whatever_aggregate": counted.jobs.by_filter,
             "newest": [{"id": id, "kind": kind, "state": state} for id, kind, state in counted.jobs.ids],
         },
         "local_projections": [
             {"projection": one.projection, "rows": one.rows, "seen_by_readers": one.live} for one in counted.local
         ],
-        "acts_on_the_record": counted.record,
+        "acts_on_the_record": counted.record.acts,
+        "acts_that_name_a_personal_id": counted.record.in_clear,
+        "cases": {"found": counted.record.cases, "notes": counted.record.notes},
     }
 
 
-def _readers(readers: Sequence[Reader]) -> list[Mapping[str, Any]]:
+def _readers(counted: Counted) -> list[Mapping[str, Any]]:
     return [
         {
             "topic": one.topic,
@@ -87,8 +89,9 @@ def _readers(readers: Sequence[Reader]) -> list[Mapping[str, Any]]:
             "events": one.events,
             "acknowledged_or_passed_over": one.done,
             "waiting": one.waiting,
+            "cursor_last_moved_from_here": counted.moved_back.get((one.topic, one.name)),
             "not_known_because": one.unknown or None,
             "as_of": one.as_of,
         }
-        for one in readers
+        for one in counted.readers.readers
     ]

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 
 from dashboard.erasure.answer import Answer, Counted
 from dashboard.rendering.text import format_number, short_topic
+from eventstore.erasure import Reader
 from eventstore.model import TopicKind
 
 NOT_KNOWN = (
     ("Copies outside the store", "What consumers, connectors, data pipelines and people have copied elsewhere."),
     ("Backups and tiered storage", "Backups of the store, and segments that it has moved to cheaper storage."),
+    (
+        "Backups of this desk",
+        "Backups, replicas and logs of its databases: what is forgotten in the index, and removed here, stays in those.",
+    ),
     ("Other clusters", "Topics that are replicated, or were, to a cluster that this desk does not watch."),
     ("Logs and caches of services", "What a service has written to its own log, cache or search index."),
     ("Other aggregates", "Events of other aggregates that name this person in their payload."),
@@ -32,7 +38,7 @@ def to_dos(answer: Answer) -> Sequence[ToDo]:
     counted = answer.counted
     found = [*_in_topics(answer), _values(answer)]
     if counted is not None:
-        found += [*_copies(counted), *_readers(counted), *_local(counted)]
+        found += [*_copies(counted), *_readers(counted), *_local(counted), *_free_text(counted)]
     return found
 
 
@@ -72,19 +78,50 @@ def _copies(counted: Counted) -> Iterator[ToDo]:
 def _readers(counted: Counted) -> Iterator[ToDo]:
     for one in counted.services:
         who = f"The service of {one.projection or one.name}"
-        if one.done is None:
-            yield ToDo(who=who, what="What it has received is not known: ask, and delete what it has built or stored.")
-        elif one.done:
-            had = f"{format_number(one.done)} {'copies' if one.copies else 'of its events'}"
-            yield ToDo(who=who, what=f"It has had {had}: delete what it has built or stored of them.")
-        else:
-            yield ToDo(who=who, what=f"It has had none of the {'copies' if one.copies else 'events'}.", done=True)
+        yield ToDo(who=who, what=f"{_had(one)}{_moved(one, counted)}")
+
+
+def _had(one: Reader) -> str:
+    """A cursor tells what is acknowledged now, and never that a service has had nothing: it may have been put back, or made
+    anew, and what was delivered need not be acknowledged."""
+    if one.done is None:
+        return "What it has received is not known: ask, and delete what it has built or stored."
+    if not one.done:
+        what = "copies" if one.copies else "events"
+        return f"It acknowledges none of the {what} now. Whether it had them before is not known: ask."
+    copies = "copy" if one.done == 1 else "copies"
+    had = f"{format_number(one.done)} {copies if one.copies else 'of its events'}"
+    return f"It has had at least {had}: delete what it has built or stored of {_them(one.done)}."
+
+
+def _moved(one: Reader, counted: Counted) -> str:
+    at = counted.moved_back.get((one.topic, one.name))
+    if at is None or one.waiting == 0:
+        return ""
+    return f" Its cursor was put back here, last on {at.astimezone(UTC):%Y-%m-%d} (UTC): it may have had more."
 
 
 def _local(counted: Counted) -> Iterator[ToDo]:
     for one in counted.local:
         rows = f"{format_number(one.rows)} row{_s(one.rows)}"
         yield ToDo(who=f"Whoever keeps the local projection {one.projection}", what=f"Delete {rows}, or build it again.")
+
+
+def _free_text(counted: Counted) -> Iterator[ToDo]:
+    if count := counted.jobs.by_filter:
+        what = f"The filter{_s(count)} of {format_number(count)} replay{_s(count)} may name a value: read {_them(count)}."
+        yield ToDo(who="Whoever runs this desk", what=what)
+    if count := counted.record.notes:
+        notes = f"{format_number(count)} note{_s(count)} in cases that looked at it"
+        yield ToDo(who="A privacy officer", what=f"Read the {notes}: {_they(count)} may name the person.")
+
+
+def _they(count: int) -> str:
+    return "it" if count == 1 else "they"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _events(count: int) -> str:

@@ -76,7 +76,7 @@ def context_of(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "answer": answer,
         "counted": counted,
         "unreadable": [build_pointer_line(pointer, profile=profile_of(request)) for pointer in answer.unreadable],
-        "acts": [(action_text(action), count) for action, count in counted.record.items()] if counted else [],
+        "acts": [(action_text(action), count) for action, count in counted.record.acts.items()] if counted else [],
         "to_dos": to_dos(answer),
         "not_known": NOT_KNOWN,
         "may_forget": policy.allows(request.user, FORGET_VALUES.name),

@@ -79,8 +79,11 @@ class _Derived:
 
 @dataclass(kw_only=True, slots=True)
 class _Gathered:
-    copies: list[Pointer]
-    originals: set[Position]
+    """``copies`` by where they lie: an event may be in several topics, or be there twice, and its copies are found each time.
+    ``originals``: ids of events."""
+
+    copies: dict[Position, Pointer] = field(default_factory=dict)
+    originals: set[str] = field(default_factory=set)
 
 
 def copies_found(log: Log, rows_of: RowsOf, type: str, id: str) -> CopiesFound:
@@ -138,9 +141,9 @@ def _add(
         original, topic = _original(copy, by_id, by_mark, by_label), copy.position.topic
         if original is not None:
             gone = copy.ended_at is not None or topic in derived.gone
-            gathered = found.setdefault((topic, derived.kinds[topic], gone), _Gathered(copies=[], originals=set()))
-            gathered.copies.append(copy)
-            gathered.originals.add(original.position)
+            gathered = found.setdefault((topic, derived.kinds[topic], gone), _Gathered())
+            gathered.copies[copy.position] = copy
+            gathered.originals.add(original.event_id)
     return whole
 
 
@@ -175,21 +178,22 @@ def _same_id(copy: Pointer, original: Pointer) -> bool:
 
 
 def _copies_in(topic: str, kind: TopicKind, gone: bool, gathered: _Gathered, rows_of: RowsOf) -> CopiesIn:
-    times = [copy.published for copy in gathered.copies if copy.published != NO_TIME]
-    asked = gathered.copies[:MOST_READ] if kind is TopicKind.REPLAY and not gone else []
+    copies = list(gathered.copies.values())
+    times = [copy.published for copy in copies if copy.published != NO_TIME]
+    asked = copies[:MOST_READ] if kind is TopicKind.REPLAY and not gone else []
     rows = [row.event for row in rows_of(asked) if row.event is not None] if asked else []
     said = [event.attributes.get(REPLAY_ID) or event.message.properties.get(REPLAY_ID, "") for event in rows]
     return CopiesIn(
         topic=topic,
         kind=kind,
-        copies=len(gathered.copies),
+        copies=len(copies),
         events=len(gathered.originals),
         first=min(times, default=None),
         last=max(times, default=None),
         replays=dict(Counter(replay for replay in said if replay)),
         read=len(rows),
         gone=gone,
-        ordinals=_by_partition(gathered.copies),
+        ordinals=_by_partition(copies),
     )
 
 

@@ -1,33 +1,45 @@
-"""Jobs that name one aggregate: replays of it, and whatever else was asked for with its id."""
+"""Jobs that were asked for with one aggregate's id, such as replays of it; and those whose text may name a value."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from eventstore.jobs.models import JobRow
 
 MOST_LOOKED_AT = 5_000
 """Jobs that are looked at, the newest ones."""
 MOST_NAMED = 50
+LONGEST_SOUGHT = 1_000
+"""Characters of an id as JSON that the database is asked to find. The rest is compared here."""
+BY_FILTER = '"kind":"filter"'
+"""In the arguments of a replay by a filter, as ``jobs.rows.as_json`` writes them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Jobs:
-    """``ids`` of the newest of the ``found`` jobs, with their kind and state. ``complete``: every job was looked at."""
+    """``ids`` of the newest of the ``found`` jobs, with their kind and state. ``complete``: every job was looked at.
+    ``by_filter``: how many of all jobs, of whatever aggregate, chose their events by a filter, whose text is kept."""
 
     found: int
     ids: Sequence[tuple[str, str, str]]
     complete: bool
+    by_filter: int
 
 
 def jobs_naming(type: str, id: str) -> Jobs:
     """Look in the resource and the arguments of the newest jobs for the aggregate's type and id side by side, or as one
     resource's."""
-    rows = list(JobRow.objects.order_by("-number")[: MOST_LOOKED_AT + 1])
-    mine = [row for row in rows[:MOST_LOOKED_AT] if _names(json.loads(row.resource), json.loads(row.arguments), type, id)]
-    named = [(row.id, row.kind, row.state) for row in mine[:MOST_NAMED]]
-    return Jobs(found=len(mine), ids=named, complete=len(rows) <= MOST_LOOKED_AT)
+    older = JobRow.objects.order_by("-number").values_list("number", flat=True)[MOST_LOOKED_AT : MOST_LOOKED_AT + 1].first()
+    rows = JobRow.objects.filter(number__gt=older or 0).order_by("-number")
+    written = json.dumps(id)[1:-1][:LONGEST_SOUGHT]
+    some = rows.filter(Q(resource__contains=written) | Q(arguments__contains=written))
+    told = some.values_list("id", "kind", "state", "resource", "arguments").iterator()
+    mine = [row[:3] for row in told if _names(json.loads(row[3]), json.loads(row[4]), type, id)]
+    by_filter = JobRow.objects.filter(arguments__contains=BY_FILTER).count()
+    return Jobs(found=len(mine), ids=mine[:MOST_NAMED], complete=older is None, by_filter=by_filter)
 
 
 def _names(resource: Any, arguments: Any, type: str, id: str) -> bool:

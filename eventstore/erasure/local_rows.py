@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eventstore.local.models import LONGEST_KEY, ValueRow
+from django.db.models import Count
 
-MOST_LOOKED_AT = 10_000
+from eventstore.local.models import LONGEST_KEY, ValueRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,13 +19,14 @@ class LocalRows:
 
 
 def local_rows(id: str) -> Sequence[LocalRows]:
-    """Count the rows whose key is the id, or holds it between signs that are no letters or digits."""
+    """Count the rows whose key is the id, or holds it between signs that are no letters or digits. Reads all keys."""
     if not id or len(id) > LONGEST_KEY or "\0" in id or any("\ud800" <= sign <= "\udfff" for sign in id):
         return []
-    whole = re.compile(rf"(?<![0-9A-Za-z]){re.escape(id)}(?![0-9A-Za-z])")
-    rows = ValueRow.objects.filter(key__contains=id).values_list("build__projection", "build__live", "key")
-    counts: dict[tuple[str, bool], int] = {}
-    for projection, live, key in rows[:MOST_LOOKED_AT]:
-        if whole.search(key):
-            counts[projection, live] = counts.get((projection, live), 0) + 1
-    return [LocalRows(projection=name, rows=count, live=live) for (name, live), count in sorted(counts.items())]
+    whole = rf"(^|[^0-9A-Za-z]){re.escape(id)}([^0-9A-Za-z]|$)"
+    rows = ValueRow.objects.filter(key__contains=id, key__regex=whole)
+    counts = (
+        rows.values_list("build__projection", "build__live")
+        .annotate(rows=Count("pk"))
+        .order_by("build__projection", "build__live")
+    )
+    return [LocalRows(projection=name, rows=count, live=live) for name, live, count in counts]
