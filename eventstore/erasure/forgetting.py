@@ -20,14 +20,19 @@ from eventstore.model.errors import InvalidName
 from eventstore.model.storage import Storage
 
 LONGEST_TICKET = 200
-UNKNOWN = "The index knows no such aggregate, so it has no searchable value of it."
+UNKNOWN = (
+    "The index knows no such aggregate, so it has no searchable value of it now. An index that is still being built may get "
+    "to know it: forget it then, or by the command with --ahead."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """``ticket``: the request for erasure, as another system calls it."""
+    """``ticket``: the request for erasure, as another system calls it. ``ahead``: also an aggregate that the index does not
+    know yet."""
 
     ticket: str = ""
+    ahead: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +70,7 @@ def plan(storage: Storage, resource: Resource, aim: Wish) -> ForgetPlan:
     type, id = resource.aggregate_type, resource.aggregate_id
     known = queries.aggregate(type, id)
     found = values_found(type, id)
-    if known is None and found.forgotten is None:
+    if known is None and found.forgotten is None and not aim.ahead:
         raise InvalidName(UNKNOWN)
     return ForgetPlan(type=type, id=id, events=known.events if known else 0, found=found, ticket=aim.ticket)
 

@@ -1,7 +1,10 @@
 """The searchable values of a forgotten aggregate leave the index, and nothing that is indexed later brings them back."""
 
+import os
+import signal
 import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 import pytest
 from django.db import connections
@@ -115,6 +118,37 @@ def test_what_was_killed_half_way_is_finished_by_doing_it_again(monkeypatch: pyt
     assert remove().values == count - FULL
     assert left() == {"anna": 0, "bert": count}
     assert remove() == Removed(values=0, events=0)
+
+
+@pytest.mark.parametrize(("within", "gone"), [(True, 0), (False, FULL)])
+def test_a_process_that_a_signal_killed_leaves_a_whole_index_and_is_finished(within: bool, gone: int) -> None:
+    """Killed within a transaction, with blocks written and keys still there; and between two."""
+    count = 3 * FULL
+    write(open_partition(PATIENTS, 0, Memory()), range(count))
+    remember(*ANNA)
+    connections.close_all()
+    if (child := os.fork()) == 0:
+        _remove_until_killed(within)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert left() == {"anna": count - gone, "bert": count}
+    assert LinkKey.objects.count() == 2 * count - gone
+    assert remove().values == count - gone
+    assert (left(), LinkKey.objects.count()) == ({"anna": 0, "bert": count}, count)
+
+
+def _remove_until_killed(within: bool) -> NoReturn:
+    """In a process of its own, a block at a time: killed ``within`` the first transaction, or after it."""
+
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        forgetting.BLOCKS_AT_ONCE = 1
+        if within:
+            forgetting._delete_keys = die  # type: ignore[assignment]
+        remove_values(*ANNA, die)
+    finally:
+        os._exit(1)
 
 
 def test_while_it_is_indexed_no_value_stays() -> None:

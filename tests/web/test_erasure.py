@@ -193,6 +193,14 @@ def test_the_command_does_the_same_for_a_person_with_the_right(desk: Desk) -> No
     assert [act.actor for act in acts(action="forget_values")] == ["admin", "admin"]
 
 
+def test_one_that_the_index_does_not_know_yet_is_forgotten_ahead(desk: Desk) -> None:
+    assert "Removed 0 searchable values" in forget("--type", "patient", "--id", "4713", "--ahead")
+    desk.log.append(TOPIC, [patient(20, "4713"), patient(21, "4712")])
+    desk.index()
+    assert found_by_email(desk) == {"4711", "4712"}
+    assert desk.faces.erasure.events("patient", "4713")[0].events == 1
+
+
 def test_a_large_aggregate_is_looked_at_in_part_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "MOST_EVENTS", 0)
     page = text(desk.get(f"{PAGE}?count=1", OFFICER))

@@ -27,16 +27,22 @@ class Command(BaseCommand):
         parser.add_argument("--id", required=True, help="the aggregate's id, or its handle")
         parser.add_argument("--ticket", required=True, help="the request for erasure, for the record")
         parser.add_argument("--reason", required=True, help="why, for the record; no personal data")
+        parser.add_argument(
+            "--ahead",
+            action="store_true",
+            help="also if the index does not know the aggregate, as while it is being built: check the type and the id, "
+            "nothing tells of a wrong one",
+        )
         add_as_option(parser)
 
     def handle(self, *args: Any, type: str, id: str, ticket: str, reason: str, actor: str = "", **options: Any) -> None:
         for name, text, longest in (("--ticket", ticket, LONGEST_TICKET), ("--reason", reason, LONGEST_REASON)):
             if not text.strip() or len(text) > longest:
                 raise CommandError(f"{name} takes 1 to {longest} characters.")
+        aim = Wish(ticket=ticket.strip(), ahead=bool(options.get("ahead")))
         try:
-            self._forget(
-                command_line_actor(actor), aggregate_resource(type, given_id(type, id, SERVER)), ticket.strip(), reason.strip()
-            )
+            resource = aggregate_resource(type, given_id(type, id, SERVER))
+            self._forget(command_line_actor(actor), resource, aim, reason.strip())
         except EventStoreError as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
@@ -45,8 +51,8 @@ class Command(BaseCommand):
         finally:
             close()
 
-    def _forget(self, actor: Actor, resource: Resource, ticket: str, reason: str) -> None:
-        last, aim = newest(resource), Wish(ticket=ticket)
+    def _forget(self, actor: Actor, resource: Resource, aim: Wish, reason: str) -> None:
+        last = newest(resource)
         plan = desk().actions.plan(FORGET_VALUES, resource, aim)
         confirmation = Confirmation(digest=plan.digest, since=last.number if last else 0)
         done = desk().actions.confirm(actor, FORGET_VALUES, resource, aim, confirmation=confirmation, reason=reason)

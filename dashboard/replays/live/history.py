@@ -60,7 +60,7 @@ def _from_acts(found: Sequence[Act], named: bool) -> Iterator[Happened]:
 def _from_turns(job: Job) -> Iterator[Happened]:
     for turn in desk().jobs.turns(job):
         of_all, of_share = _TURNS[turn.kind.value]
-        yield Happened(at=turn.at, what=of_share.format(turn.share) if turn.share else of_all, why=turn.why)
+        yield Happened(at=turn.at, what=of_share.format(turn.share) if turn.share else of_all, why=visible(turn.why))
 
 
 def _from_job(watched: Watched, named: bool) -> Iterator[Happened]:
