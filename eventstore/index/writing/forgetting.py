@@ -21,7 +21,8 @@ from eventstore.index.tables.keys import Key, value_hash
 from eventstore.index.tables.secret import index_key
 
 BLOCKS_AT_ONCE = 40
-"""Blocks that are written again in one transaction: some fifty milliseconds."""
+"""Blocks that are written again in one transaction: some 40 milliseconds on SQLite where each holds one event of the
+aggregate, 170 where each is full of them."""
 
 OnBlocks = Callable[[int], object]
 """Called with the number of events looked at since the last call, and between two transactions."""
