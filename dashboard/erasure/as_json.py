@@ -66,7 +66,7 @@ def _counted(counted: Counted) -> Mapping[str, Any]:
         "jobs": {
             "found": counted.jobs.found,
             "all_looked_at": counted.jobs.complete,
-            "by_a_filter_of_whatever_aggregate": counted.jobs.by_filter,
+            "by_a_filter_of_payloads": counted.jobs.by_filter,
             "newest": [{"id": id, "kind": kind, "state": state} for id, kind, state in counted.jobs.ids],
         },
         "local_projections": [

@@ -108,7 +108,7 @@ def _local(counted: Counted) -> Iterator[ToDo]:
 
 
 def _free_text(counted: Counted) -> Iterator[ToDo]:
-    if count := counted.jobs.by_filter:
+    if count := len(counted.jobs.by_filter):
         what = f"The filter{_s(count)} of {format_number(count)} replay{_s(count)} may name a value: read {_them(count)}."
         yield ToDo(who="Whoever runs this desk", what=what)
     if count := counted.record.notes:

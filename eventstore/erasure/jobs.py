@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Q
 
 from eventstore.jobs.models import JobRow
+from eventstore.model.errors import InvalidFilter
+from eventstore.search import parse_filter
 
 MOST_LOOKED_AT = 5_000
 """Jobs that are looked at, the newest ones."""
@@ -21,12 +23,12 @@ BY_FILTER = '"kind":"filter"'
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Jobs:
     """``ids`` of the newest of the ``found`` jobs, with their kind and state. ``complete``: every job was looked at.
-    ``by_filter``: how many of all jobs, of whatever aggregate, chose their events by a filter, whose text is kept."""
+    ``by_filter``: ids of those, of whatever aggregate, that chose events by a filter of payloads, whose text is kept."""
 
     found: int
     ids: Sequence[tuple[str, str, str]]
     complete: bool
-    by_filter: int
+    by_filter: Sequence[str]
 
 
 def jobs_naming(type: str, id: str) -> Jobs:
@@ -38,8 +40,17 @@ def jobs_naming(type: str, id: str) -> Jobs:
     some = rows.filter(Q(resource__contains=written) | Q(arguments__contains=written))
     told = some.values_list("id", "kind", "state", "resource", "arguments").iterator()
     mine = [row[:3] for row in told if _names(json.loads(row[3]), json.loads(row[4]), type, id)]
-    by_filter = JobRow.objects.filter(arguments__contains=BY_FILTER).count()
+    filters = rows.filter(arguments__contains=BY_FILTER).values_list("id", "arguments").iterator()
+    by_filter = [job for job, arguments in filters if _may_name_a_value(json.loads(arguments))]
     return Jobs(found=len(mine), ids=mine[:MOST_NAMED], complete=older is None, by_filter=by_filter)
+
+
+def _may_name_a_value(arguments: Any) -> bool:
+    """Whether the filter of a replay's arguments looks at payloads, or is of another version of the program."""
+    try:
+        return parse_filter(str(arguments["what"]["filter"])).reads_payload
+    except (KeyError, TypeError, InvalidFilter):
+        return True
 
 
 def _names(resource: Any, arguments: Any, type: str, id: str) -> bool:
