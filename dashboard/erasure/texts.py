@@ -91,7 +91,7 @@ def _had(one: Reader) -> str:
         return f"It acknowledges none of the {what} now. Whether it had them before is not known: ask."
     copies = "copy" if one.done == 1 else "copies"
     had = f"{format_number(one.done)} {copies if one.copies else 'of its events'}"
-    return f"It has had at least {had}: delete what it has built or stored of {_them(one.done)}."
+    return f"It has had, or passed over, at least {had}: delete what it has built or stored of {_them(one.done)}."
 
 
 def _moved(one: Reader, counted: Counted) -> str:
