@@ -114,12 +114,16 @@ class LocalPostgres:
             )
         self._wait_until_it_answers(self._process)
 
-    def stop(self) -> None:
+    def crash(self) -> None:
+        """End the server as its crash would: what it has not written yet is lost, and the rest of its data stays."""
+        self.stop(signal.SIGQUIT)
+
+    def stop(self, by: int = signal.SIGINT) -> None:
         """End the server immediately, disconnecting all clients. Its data stays. Harmless if nothing runs."""
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(signal.SIGINT)
+        process.send_signal(by)
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

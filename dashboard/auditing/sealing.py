@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from dashboard.auditing.one_statement import flush
 from dashboard.auditing.seals.file import SealsFile, kept_in
 from dashboard.auditing.seals.keys import PrivateKey, public_key, public_path
 from dashboard.auditing.seals.marks import Seal, seal_text
@@ -48,6 +49,7 @@ class Sealer:
                 raise RecordChanged(f"The record is broken at entry {broken.number}: {broken.reason}.")
         if broken := walk.ended():
             raise RecordChanged(f"The record is broken at entry {broken.number}: {broken.reason}.")
+        flush()
         assert walk.tree is not None
         made = Seal(size=walk.number, root=walk.tree.root(), time=datetime.now(UTC))
         self._file.add(seal_text(made, self._key))

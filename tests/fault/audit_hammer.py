@@ -1,4 +1,7 @@
-"""Writes into the audit record from several threads. Run it several times in parallel to check that no chain forks."""
+"""Writes into the audit record from several threads, and prints the state and the act of each entry once it is written.
+
+Run it several times in parallel to check that no chain forks.
+"""
 
 import os
 import sys
@@ -22,9 +25,15 @@ def some_acts(numbers: range) -> None:
     try:
         for number in numbers:
             act = record.intended(actor, "reset_cursor", topic_resource(f"topic-{number}"), {"number": number})
+            told("intended", act)
             record.ended(act, Outcome(ending=Ending.DONE, facts={"number": number}))
+            told("done", act)
     finally:
         connections.close_all()
+
+
+def told(state: str, act: str) -> None:
+    os.write(sys.stdout.fileno(), f"{state} {act}\n".encode())
 
 
 def main(threads: int, acts: int) -> None:
