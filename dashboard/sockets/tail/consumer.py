@@ -9,6 +9,7 @@ import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from autobahn.exception import Disconnected
@@ -18,12 +19,13 @@ from django.db import DatabaseError
 
 from dashboard import privacy
 from dashboard.access import policy
+from dashboard.auditing.looks import SEARCH_MASKED
 from dashboard.gateway import shared
 from dashboard.models import ApiToken
 from dashboard.sockets.handshake import JSON
 from dashboard.sockets.open_sockets import OpenSockets, watched_of
 from dashboard.sockets.refusing import record_refusal
-from dashboard.sockets.session import current_account
+from dashboard.sockets.session import Account, current_account
 from dashboard.sockets.tail.begin import Begin, InvalidBegin, decode_message, parse_begin
 from dashboard.sockets.tail.closing import (
     BAD_REQUEST,
@@ -61,6 +63,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     begin: Begin | None = None
     sender: FrameSender | None = None
     framing: Framing
+    account: Account
     ending = False
 
     async def connect(self) -> None:
@@ -74,6 +77,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await record_refusal(account, "tail")
             await self.close()  # not accepted yet: the handshake gets a 403, and there is no close code
             return
+        self.account = account
         for_scripts = JSON in self.scope["subprotocols"]
         self.framing = Framing(whole_events=for_scripts, profile=privacy.profile_of(account))
         await self.accept(subprotocol=JSON if for_scripts else None)
@@ -114,7 +118,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             case {"ack": int(number), **other} if not other and not isinstance(number, bool):
                 await self._end(BAD_REQUEST, NO_MARK)
             case {"filter": str(text), **other} if not other and self.begin is not None and self.sender is not None:
-                self._change_filter(text, self.begin, self.sender)
+                await self._change_filter(text, self.begin, self.sender)
             case {"begin": message, **other} if not other and self.begin is None:
                 await self._begin(message)
             case _:
@@ -134,7 +138,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except InvalidBegin as error:
             await self._end(BAD_REQUEST, str(error))
             return
-        entered = self._read_filter(self.begin.filter)
+        entered = await self._read_filter(self.begin.filter)
         if entered.problem:
             await self._end(BAD_REQUEST, entered.problem)
             return
@@ -142,16 +146,19 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.sender = FrameSender(self.framing, self._send_text, self._spawn, filter)
         self._spawn(self._run(self.begin, self.sender))
 
-    def _change_filter(self, text: str, begin: Begin, sender: FrameSender) -> None:
+    async def _change_filter(self, text: str, begin: Begin, sender: FrameSender) -> None:
         """Use this filter from the next frame on. If it is invalid, keep the old one and report that with the next frame."""
-        entered = self._read_filter(text)
+        entered = await self._read_filter(text)
         if entered.problem:
             sender.refuse_filter(entered.problem)
         else:
             sender.request_filter((filter_of(begin, entered.filter), entered.text))
 
-    def _read_filter(self, text: str) -> filter_form.EnteredFilter:
-        return filter_form.read_filter(text, self.framing.profile, in_address=not self.framing.whole_events)
+    async def _read_filter(self, text: str) -> filter_form.EnteredFilter:
+        entered = filter_form.read_filter(text, self.framing.profile, in_address=not self.framing.whole_events)
+        if entered.status == HTTPStatus.FORBIDDEN:
+            await record_refusal(self.account, SEARCH_MASKED.name)
+        return entered
 
     # -- the tail
 

@@ -47,6 +47,8 @@ def test_who_sees_no_values_may_not_find_them_out_by_filters(watched: Watched, f
             return follower
 
     assert "masked for you" in run(work).problems[0]
+    entries = watched.sql("SELECT actor, via, name, details FROM dashboard_auditentry WHERE action = 'refused'")
+    assert {("viewer", via, "websocket", '{"wanted":"search_masked"}') for via in ("page", "script")} <= set(entries)
 
 
 # -- what ends it
