@@ -12,6 +12,7 @@ from dashboard.privacy import (
     AccessProfile,
     DisplayValue,
     Masked,
+    any_is_personal,
     display_value,
     is_plain_everywhere,
     origin_of,
@@ -129,10 +130,20 @@ def groups_of(found: LetterGroups, url: str, topic: str, profile: AccessProfile)
         Group(words=visible(type) or "no type", letters=count, url=filtered(f"type={quoted(type)}") if type else "")
         for type, count in found.types
     ]
-    versions = [Group(words=version or "none", letters=count) for version, count in found.versions]
+    versions = _versions(found, topic, profile)
     kinds = [("Type", types), ("Schema version", versions), ("Reason", _reasons(found, filtered, topic, profile))]
     kept = [(name, groups[:MOST_GROUPS], max(0, len(groups) - MOST_GROUPS)) for name, groups in kinds if _tells(name, groups)]
     return Groups(examined=found.examined, kinds=kept)
+
+
+def _versions(found: LetterGroups, topic: str, profile: AccessProfile) -> list[Group]:
+    """The versions of schemas. For whoever does not see them everywhere one group, as for reasons."""
+    if not is_plain_everywhere("schema_version", profile, [topic]):
+        with_one = sum(count for version, count in found.versions if version)
+        without = sum(count for version, count in found.versions if not version)
+        found_groups = [Group(words=MASKED, letters=with_one), Group(words="none", letters=without)]
+        return [group for group in found_groups if group.letters]
+    return [Group(words=version or "none", letters=count) for version, count in found.versions]
 
 
 def _tells(name: str, groups: Sequence[Group]) -> bool:
@@ -144,7 +155,9 @@ def _reasons(found: LetterGroups, filtered: Callable[[str], str], topic: str, pr
     """For whoever sees no values one group: even how many different reasons there are would tell something."""
     recorded = [(pair, count) for pair, count in found.reasons if pair[1]]
     without = sum(count for pair, count in found.reasons if not pair[1])
-    seen = all(is_plain_everywhere(f"properties.{name}", profile, [topic]) for (name, _), _ in recorded)
+    seen = (profile.sees_values or not any_is_personal()) and all(  # a reason may be an id, which is shown as a handle
+        is_plain_everywhere(f"properties.{name}", profile, [topic]) for (name, _), _ in recorded
+    )
     if recorded and not seen:
         groups = [Group(words=MASKED, letters=sum(count for _, count in recorded))]
     else:

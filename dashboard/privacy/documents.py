@@ -20,7 +20,7 @@ def masked_document(value: Any, state: State, *, marks: bool = True, depth: int 
     a list.
     """
     if state.whole:
-        return value
+        return _cut(value, marks, depth) if _is_deeper(value, DEEPEST - depth) else value
     if state.dead or state.closed or depth > DEEPEST:
         return MASKED
     if isinstance(value, dict):
@@ -28,6 +28,27 @@ def masked_document(value: Any, state: State, *, marks: bool = True, depth: int 
     if isinstance(value, list):
         return _list(value, state, marks, depth)
     return _simple(value, state, marks)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether the value has objects or lists in each other for more levels than these."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels < 0 or any(_is_deeper(one, levels - 1) for one in inner if isinstance(one, dict | list))
+
+
+def _cut(value: Any, marks: bool, depth: int) -> Any:
+    """A value of which everything is shown, without what lies too deep."""
+    if not isinstance(value, dict | list):
+        return value
+    if depth > DEEPEST:
+        return MASKED
+    if isinstance(value, dict):
+        found = {name: _cut(one, marks, depth + 1) for name, one in value.items()}
+        return found if marks else {name: one for name, one in found.items() if one is not MASKED}
+    shown = [_cut(one, marks, depth + 1) for one in value]
+    return shown if marks else [None if one is MASKED else one for one in shown]
 
 
 def _simple(value: Any, state: State, marks: bool) -> Any:

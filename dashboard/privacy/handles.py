@@ -155,16 +155,19 @@ def without_own_id(value: T, event: Named, profile: AccessProfile) -> T | str:
     if not settings.EVENTDESK.personal_types:
         return value
     id = event.aggregate_id
-    if not id or isinstance(value, bool) or not isinstance(value, str | int) or str(value) != id:
+    if not id or isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    number = int(value) if isinstance(value, float) and value.is_integer() else value  # 4711.0 and 4.711e3 are 4711 as well
+    if id not in (str(value), str(number)):
         return value
     return value if sees_id(event.aggregate_type, id, profile) else public_id(event.aggregate_type, id)
 
 
 def without_own_ids(values: Mapping[str, str], event: Named, profile: AccessProfile) -> Mapping[str, str]:
-    """As ``without_own_id``, of all of these values."""
+    """As ``without_own_id``, of all of these values and of their names."""
     if sees_id(event.aggregate_type, event.aggregate_id, profile):
         return values
-    return {name: without_own_id(value, event, profile) for name, value in values.items()}
+    return {without_own_id(name, event, profile): without_own_id(value, event, profile) for name, value in values.items()}
 
 
 @lru_cache(maxsize=16_384)

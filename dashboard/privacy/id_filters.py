@@ -7,10 +7,11 @@ from django.conf import settings
 
 from dashboard.privacy.handles import any_is_personal, is_personal, known_handle, may_ask_for_ids, public_id
 from dashboard.privacy.profiles import AccessProfile
-from eventstore.search import Change, InvalidFilter, WrittenTerm, rewritten
+from eventstore.search import Change, InvalidFilter, WrittenTerm, field_name, rewritten
 
 FIELD = "aggregate"
 LEFT_OUT = "…"
+WHOLE = "A handle stands for one whole aggregate: compare it with : or = or !=, and in no other way."
 
 
 def ids_in_filter(text: str, profile: AccessProfile) -> str:
@@ -18,9 +19,11 @@ def ids_in_filter(text: str, profile: AccessProfile) -> str:
     for: whether it finds something would tell whether there is such an id."""
 
     def with_id(term: WrittenTerm) -> WrittenTerm | None:
-        if term.field.lower() != FIELD:
+        if field_name(term) != FIELD:
             return None
         if meant := _meant(term.value):
+            if not _is_exact(term):  # of the id behind it, an expression would find out one sign after the other
+                raise InvalidFilter(WHOLE)
             return term.with_value("/".join(meant), operator="=" if term.operator == ":" else term.operator)
         if _may_be_personal(term) and not (profile.sees_values or (_is_exact(term) and may_ask_for_ids(profile))):
             raise InvalidFilter(_refusal())
@@ -40,7 +43,7 @@ def public_filter(text: str) -> str:
     def without_ids(term: WrittenTerm) -> WrittenTerm | None:
         if (known := _with_handle(term)) is not None:
             return known
-        hides = term.field.lower() == FIELD and _meant(term.value) is None and _may_be_personal(term)
+        hides = _is_of_aggregates(term) and _meant(term.value) is None and _may_be_personal(term)
         return term.with_value(LEFT_OUT) if hides else None
 
     return _changed(text, without_ids)
@@ -55,10 +58,18 @@ def public_name(text: str) -> str:
 
 
 def _with_handle(term: WrittenTerm) -> WrittenTerm | None:
-    if term.field.lower() != FIELD or not _is_exact(term) or _meant(term.value):
+    if not _is_of_aggregates(term) or not _is_exact(term) or _meant(term.value):
         return None
     name = public_name(term.value)
     return term.with_value(name) if name != term.value else None
+
+
+def _is_of_aggregates(term: WrittenTerm) -> bool:
+    """Whether the term asks for an aggregate. One whose field cannot be read finds nothing, and is taken for such a one."""
+    try:
+        return field_name(term) == FIELD
+    except InvalidFilter:
+        return True
 
 
 def _changed(text: str, change: Change) -> str:

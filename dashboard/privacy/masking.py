@@ -9,6 +9,7 @@ A reveal opens values of one event or aggregate to one person. It is asked here,
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from dashboard.privacy.documents import masked_document
@@ -16,7 +17,7 @@ from dashboard.privacy.handles import any_is_personal, sees_id, without_own_id
 from dashboard.privacy.plans import Plan, plan_for, rules_for
 from dashboard.privacy.profiles import AccessProfile, Origin, revealed_rules
 from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, treated
-from eventstore.config import DATA, Show, value_path
+from eventstore.config import DATA, MaskingRule, Show, value_path
 
 OPEN_PATHS = frozenset(
     {
@@ -49,6 +50,8 @@ def display_value(value: object, path: str, profile: AccessProfile, origin: Orig
     ``data`` (the whole payload), ``data.<path>`` (a value in it). ``origin`` says of which event it is; without it, only open
     paths are seen. Unknown paths are masked.
     """
+    if profile.sees_values:
+        return text_of(value)
     shown = display_json(value, path, profile, origin)
     return shown if isinstance(shown, Masked) else text_of(without_marks(shown))
 
@@ -109,8 +112,14 @@ def display_json(value: Any, path: str, profile: AccessProfile, origin: Origin |
 def plan_of(profile: AccessProfile, origin: Origin) -> Plan:
     """How the profile sees the values of this event: by its reveals, then by the rules."""
     if profile.reveals and (opened := revealed_rules(profile, origin)):
-        return Plan([*opened, *rules_for(origin.topic, origin.type)])
+        return _plan_with(tuple(opened), origin.topic, origin.type, plan_for(origin.topic, origin.type))
     return plan_for(origin.topic, origin.type)
+
+
+@lru_cache(maxsize=256)
+def _plan_with(opened: tuple[MaskingRule, ...], topic: str, type: str, plan: Plan) -> Plan:
+    """The plan of what is revealed and of the configuration's rules, whose ``plan`` is given to tell these from others."""
+    return Plan([*opened, *rules_for(topic, type)])
 
 
 def is_open(path: str) -> bool:
@@ -133,7 +142,7 @@ def _partly(value: object, path: str, plan: Plan) -> Any:
     """The value as the plan shows it: it or a part of it, or ``MASKED``."""
     named = value_path(path)
     if named is None:
-        return value if plan.data.whole and path.startswith(DATA) else MASKED
+        return masked_document(value, plan.data) if plan.data.whole and path.startswith(DATA) else MASKED
     if named.head != DATA:
         return treated(value, plan.show(named) or Show.HIDDEN)
     state = plan.data.at(named.parts)
@@ -150,11 +159,11 @@ def _without_personal_id(value: Any, path: str, profile: AccessProfile, origin: 
 
 
 def _without_own_ids(shown: Any, origin: Origin, profile: AccessProfile) -> Any:
-    """What is shown, with the handle in place of each value that is the personal id of the event's own aggregate."""
+    """What is shown, with the handle in place of each value and name that is the personal id of the event's own aggregate."""
     if shown is MASKED or sees_id(origin.aggregate_type, origin.aggregate_id, profile):
         return shown
     if isinstance(shown, dict):
-        return {name: _without_own_ids(one, origin, profile) for name, one in shown.items()}
+        return {without_own_id(name, origin, profile): _without_own_ids(one, origin, profile) for name, one in shown.items()}
     if isinstance(shown, list):
         return [_without_own_ids(one, origin, profile) for one in shown]
     return without_own_id(shown, origin, profile)

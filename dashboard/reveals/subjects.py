@@ -28,6 +28,8 @@ from eventstore.streams import Row
 LONGEST_PATH = 300
 WELL_KNOWN = frozenset({"key", "ordering_key", "subject", "source"})
 """Values of a message whose names are no secret."""
+_ONE_PATH = {"ordering_key": "key"}
+"""Both keys of a message are one value to masking: the rules, and what is revealed, speak of the key."""
 SCOPES = {FIELD: "This field", EVENT: "This event", AGGREGATE: "Everything of this aggregate"}
 
 
@@ -77,7 +79,7 @@ def _event_asked_for(given: Mapping[str, str]) -> Asked:
     origin = origin_of_row(row)
     if origin.event_id != given.get("event", ""):
         raise NothingThere("Another event is at this position now. Open the event again, and reveal it from there.")
-    path = given.get("path", "")
+    path = _ONE_PATH.get(given.get("path", ""), given.get("path", ""))
     if path and not may_name(path, origin):
         raise NothingThere("The event has no field of this name that could be revealed alone. Reveal the event instead.")
     kinds = (FIELD,) * bool(path) + (EVENT,) + (AGGREGATE,) * bool(origin.aggregate_id)

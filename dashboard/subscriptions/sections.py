@@ -3,6 +3,7 @@
 All of it comes from one look at the cursors, however many partitions there are.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +20,19 @@ from dashboard.privacy import (
     Origin,
     any_is_personal,
     display_id,
+    display_value,
     given_id,
     is_personal,
     known_handle,
     may_ask_for_ids,
     origin_of,
     plan_of,
+    sees_id,
     sees_name,
+    without_own_id,
 )
+from dashboard.privacy.plans import State
+from dashboard.privacy.treatments import text_of
 from dashboard.rendering import EventLine, aggregate_url, build_line, build_pointer_line
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.type_pictures import PICTURES
@@ -60,6 +66,8 @@ WORDS = {
     What.NEW_PROPERTY: "New property",
 }
 PROPERTIES = (What.MISSING_PROPERTY, What.NEW_PROPERTY)
+OF_THE_EVENT = {What.CONTENT_TYPE: "content_type", What.SIZE: "size", What.SCHEMA: "schema_version"}
+"""What is said of the event as a whole, by the path of masking."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +77,8 @@ class DifferenceLine:
     what: What
     words: str
     path: DisplayValue
-    now: str
-    before: str
+    now: DisplayValue
+    before: DisplayValue
     value_now: DisplayValue
     value_before: DisplayValue
 
@@ -182,27 +190,47 @@ def holders_of(found: Sequence[Holder], profile: AccessProfile) -> Sequence[Hold
 
 
 def difference_line(one: Difference, profile: AccessProfile, origin: Origin | None = None) -> DifferenceLine:
-    named, shown = _seen(one, profile, origin)
+    now, before = (_told(text, one.what, profile, origin) for text in (one.now, one.before))
+    values: list[DisplayValue]
+    if profile.sees_values:
+        named, values = True, [one.value_now, one.value_before]
+    elif origin is None or one.what in PROPERTIES:
+        named = origin is not None and sees_name(f"properties.{one.path}", profile, origin)
+        values = [text and MASKED for text in (one.value_now, one.value_before)]
+    else:
+        parts = tuple(Wild.ELEMENT if part == ELEMENT else part for part in one.parts)
+        state = plan_of(profile, origin).data.at(parts)
+        named = state.open or state.spelled
+        values = [text and _value(text, state, profile, origin) for text in (one.value_now, one.value_before)]
+    if named and origin is not None:  # some publishers name a field or a property by the id
+        named = all(without_own_id(name, origin, profile) == name for name in (one.path, *one.parts))
     return DifferenceLine(
         what=one.what,
         words=WORDS[one.what],
         path=one.path if named or not one.path else MASKED,
-        now=one.now,
-        before=one.before,
-        value_now=one.value_now if shown or not one.value_now else MASKED,
-        value_before=one.value_before if shown or not one.value_before else MASKED,
+        now=now,
+        before=before,
+        value_now=values[0],
+        value_before=values[1],
     )
 
 
-def _seen(one: Difference, profile: AccessProfile, origin: Origin | None) -> tuple[bool, bool]:
-    """Whether the name of the field, and its values, are seen. Both events are of one type and so under the same rules."""
-    if profile.sees_values or origin is None:
-        return profile.sees_values, profile.sees_values
-    if one.what in PROPERTIES:
-        return sees_name(f"properties.{one.path}", profile, origin), False
-    parts = tuple(Wild.ELEMENT if part == ELEMENT else part for part in one.parts)
-    state = plan_of(profile, origin).data.at(parts)
-    return state.open or state.spelled, state.whole or state.show is Show.PLAIN
+def _told(text: str, what: What, profile: AccessProfile, origin: Origin | None) -> DisplayValue:
+    """What a difference says of the event as a whole: seen as the event's own page shows it."""
+    path = OF_THE_EVENT.get(what)
+    return display_value(text, path, profile, origin) if path and text else text
+
+
+def _value(text: str, state: State, profile: AccessProfile, origin: Origin) -> DisplayValue:
+    """A field's value, or how much an object or a list holds. Both events are of one type and so under the same rules."""
+    if not (state.whole or (state.show is Show.PLAIN and text[0] not in "{[")):
+        return MASKED
+    if text[0] in "{[" or sees_id(origin.aggregate_type, origin.aggregate_id, profile):
+        return text
+    try:
+        return text_of(without_own_id(json.loads(text), origin, profile))
+    except ValueError:  # its beginning alone: nobody knows what it repeats
+        return MASKED
 
 
 def _asked_aggregate(request: HttpRequest, told: Subscription, reached: Reached) -> dict[str, Any]:

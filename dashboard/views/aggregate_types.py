@@ -26,7 +26,7 @@ def of_type(request: HttpRequest, type: str) -> HttpResponse:
     if prefix and (is_personal(type) and (known_handle(prefix) or not profile.sees_values)):
         found = _named(type, prefix, profile)
     elif by_id:
-        after, before = (given_id(type, query[name], profile) for name in ("after", "before"))
+        after, before = (_bound(type, query[name], profile) for name in ("after", "before"))
         found = desk().index.aggregates(type, prefix=prefix, after=after, before=before, limit=_page_size())
     else:
         latest = _latest_given(type, query["latest"], profile)
@@ -67,7 +67,13 @@ def _token(type: str, token: str, *, timed: bool) -> str:
 
 def _latest_given(type: str, token: str, profile: AccessProfile) -> str:
     time, mark, id = token.partition(":")
-    return f"{time}:{given_id(type, id, profile)}" if mark else token
+    return f"{time}:{_bound(type, id, profile)}" if mark else token
+
+
+def _bound(type: str, id: str, profile: AccessProfile) -> str:
+    """The id at which a page begins or ends. With an open case, people may ask for a whole id: what comes before or behind one
+    would tell each id sign by sign, so here they have to give a handle as pages do."""
+    return given_id(type, id, replace(profile, filters_masked=False))
 
 
 def _page_size() -> int:

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from dashboard.gateway import desk
 from dashboard.privacy import display_id, given_id, public_id
+from dashboard.privacy.by_reason.of_request import standing_profile_of
 from dashboard.rendering.text import format_number, humanize_type
 from dashboard.web import filter_form
 from dashboard.web.filter_examples import FilterExamples, examples_of_topic
@@ -173,7 +174,7 @@ def _existing(names: Collection[str]) -> list[str]:
 
 
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
-    entered = filter_form.entered_filter(request)
+    entered = _filter(request)
     start = _start(request, watched)
     masking = profile_of(request).level
     names = watched.query() or [("topic", topic.name) for topic in watched.topics]
@@ -213,7 +214,7 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "", too_many:
         "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
         "chosen": frozenset(watched.named),
         "watched": watched,
-        "filter": filter_form.entered_filter(request),
+        "filter": _filter(request),
         "start": _start(request, watched),
         "most": MOST_LAST,
         "most_topics": MOST_TOPICS,
@@ -221,6 +222,11 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "", too_many:
         "too_many": too_many,
     }
     return render(request, "tail/choose.html", context, status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK, away=away)
+
+
+def _filter(request: HttpRequest) -> filter_form.EnteredFilter:
+    """The filter as the socket will take it: a tail outlives an open case, and shows what the role sees without one."""
+    return filter_form.read_filter(request.GET.get("filter", ""), standing_profile_of(request))
 
 
 def _start(request: HttpRequest, watched: Watched) -> Start:

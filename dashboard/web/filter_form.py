@@ -13,7 +13,7 @@ from django.urls import reverse
 from dashboard.auditing.looks import note_search
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, filter_problem, handles_in_filter, ids_in_filter, may_search, public_name
-from dashboard.privacy.by_reason.of_request import unnoted_profile_of
+from dashboard.privacy.by_reason.of_request import open_case_of, unnoted_profile_of
 from dashboard.privacy.filtering import asked_by_reason
 from dashboard.rendering import EventLine, build_line
 from dashboard.rendering.text import format_duration
@@ -145,8 +145,10 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
 
 
 def owner_of(request: HttpRequest) -> str:
-    """Who owns the search: a person with an access level, because matches are stored as that level sees them."""
-    return f"{person_of(request).pk} {profile_of(request).level}"
+    """Who owns the search: a person with an access level, because matches are stored as that level sees them; and with the
+    open case, which lets them ask for more, and ends with what was asked for in it."""
+    case = open_case_of(request)
+    return f"{person_of(request).pk} {profile_of(request).level} {case.pk if case is not None else ''}"
 
 
 def search_view(id: str, scan: Scan[EventLine], start: int = 0) -> SearchView:

@@ -4,7 +4,7 @@ from eventstore.model.errors import FilterTooExpensive, InvalidFilter
 from eventstore.search.cost_budget import CostBudget
 from eventstore.search.filters import Filter, Verdict, parse_filter
 from eventstore.search.lexing import Change, WrittenTerm, rewritten
-from eventstore.search.terms import DeliverySource
+from eventstore.search.terms import DeliverySource, field_name
 from eventstore.search.tree import All, AnyOf, Asked, Not, Term, Tree, terms_of
 from eventstore.search.values import is_mark, mark_of, use_key
 
@@ -23,6 +23,7 @@ __all__ = [
     "Tree",
     "Verdict",
     "WrittenTerm",
+    "field_name",
     "is_mark",
     "mark_of",
     "parse_filter",

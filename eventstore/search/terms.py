@@ -104,6 +104,11 @@ def term_of(written: WrittenTerm, *, work: int, deliveries: DeliverySource | Non
     return Not(term) if written.operator == "!=" else term
 
 
+def field_name(written: WrittenTerm) -> str:
+    """Return the name of the field that the term asks for, however it is written. Raises ``InvalidFilter`` as ``term_of``."""
+    return _split_field(written.field, written.column)[0]
+
+
 def _asked(written: WrittenTerm, name: str, path: Path) -> Asked:
     as_it_is = written.operator in ("=", "!=") or (written.operator == ":" and (written.quoted or "*" not in written.value))
     return Asked(field=name, path=path, operator=written.operator, value=written.value, equality=as_it_is)
@@ -271,7 +276,7 @@ def _split_field(field: str, column: int) -> tuple[str, Path]:
     place = 0
     while place < len(field):
         found = _PART.match(field, place)
-        if not found:
+        if not found or field.startswith("."):
             raise problem('expected a path such as data.user.email, data.items[0].id or data."odd name".x', column)
         if "*" in (found["bare"] or ""):
             raise problem("a path leads to one value: it takes no *, but for a name in quotes", column)

@@ -1,5 +1,6 @@
 """A desk whose support is masked by rules, and what every test of masking plants: values that nobody may see."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,6 +31,11 @@ show = "year"
 path = "data.age"
 show = "hidden"
 """
+
+
+def deep(value: str, levels: int = 600) -> bytes:
+    """A payload of so many objects in each other, each the field ``deep`` of the one before."""
+    return b'{"deep":' * levels + json.dumps(value, ensure_ascii=False).encode() + b"}" * levels
 
 
 @contextmanager

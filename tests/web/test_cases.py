@@ -83,6 +83,26 @@ def test_a_search_by_a_masked_value_needs_the_case_goes_by_equality_and_is_recor
     assert "search_masked" in entries(anna, case)
 
 
+def test_a_search_ends_with_the_case_in_which_it_was_begun(anna: Client) -> None:
+    begun = anna.get("/topics/patients/?" + urlencode({"filter": f'data.name="{VALUE}"'}))
+    assert begun.status_code == 403
+    case = opened(anna)
+    begun = anna.get("/topics/patients/?" + urlencode({"filter": f'data.name="{VALUE}"'}))
+    assert "e-0" in attribute(begun, "data-event-id")
+    poll = f"/searches/{attribute(begun, 'data-search')[0]}/?seen=0"
+    assert "e-0" in anna.get(poll, headers={"HX-Request": "true"}).content.decode()
+    anna.post(f"/cases/{case.pk}/closings/")
+    ended = anna.get(poll, headers={"HX-Request": "true"})
+    assert (ended.status_code, "e-0" in ended.content.decode()) == (404, False)
+
+
+def test_a_tail_takes_no_filter_that_needs_the_case(anna: Client) -> None:
+    opened(anna)
+    answer = anna.get("/topics/patients/tail/?" + urlencode({"filter": f'data.name="{VALUE}"'}))
+    assert answer.status_code == 403  # as its socket, which outlives the case
+    assert acts(action="search_masked") == []
+
+
 def test_an_open_case_fills_in_its_ticket_and_stands_at_the_top_of_every_page(anna: Client) -> None:
     case = opened(anna, ticket="SUP-77")
     assert 'value="SUP-77"' in anna.get("/reveals/new/", of_event()).content.decode()

@@ -132,6 +132,13 @@ def test_no_form_of_a_filter_is_a_way_around(planted: Desk, filter: str) -> None
         assert "masked for you" in text(answer)
 
 
+@pytest.mark.parametrize("filter", [f".data.age>={AGE}", f'."data".age={AGE}', ".key:4711", ".text:Erika", '."type":x'])
+def test_a_field_begins_with_its_name(planted: Desk, filter: str) -> None:
+    for door in ("topic", "stream", "dead letters"):
+        answer = DOORS[door](planted, filter, "support")
+        assert (answer.status_code, attribute(answer, "data-event-id")) == (400, []), (door, filter)
+
+
 def test_what_a_person_sees_they_may_filter_by(planted: Desk) -> None:
     mark = mark_of("Erika Mustermann")
     for filter in ("type=health.PatientRegistered data.city:Bonn", f"data.name={mark}", f"not data.name!={mark}"):

@@ -4,6 +4,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -16,9 +17,11 @@ from dashboard.auditing.entries import as_meant, resource_of
 from dashboard.management.left_open import what_the_store_shows
 from dashboard.models import AuditEntry
 from dashboard.privacy import handle_of
+from dashboard.privacy.by_reason import cases
 from dashboard.running.log_lines import LogFormatter
 from eventstore.actions import Actor, Resource
 from eventstore.replays import Kind, What
+from tests.people import person
 from tests.planted import cloud_event
 from tests.web.desk import NAME, TOPIC, Desk, text
 from tests.web.personal import ABSENT, ID, OTHER, addresses, furnish_patients, personal_desk
@@ -106,6 +109,10 @@ QUESTIONS = [
     f"/topics/{TOPIC}/?filter=aggregate:patient/{{part}}*",
     f"/topics/{TOPIC}/?filter=aggregate:*/{{part}}*",
     f"/topics/{TOPIC}/?filter=aggregate~{{part}}",
+    f"/topics/{TOPIC}/?filter=.aggregate:{{part}}*",
+    f"/topics/{TOPIC}/?filter=.%22aggregate%22~^{{part}}",
+    f"/topics/{TOPIC}/?filter=.aggregate%3Dpatient/{{id}}",
+    f"/topics/{TOPIC}/subscriptions/{NAME}/dead-letters/?show=every&filter=.aggregate:{{part}}*",
     f"/topics/{TOPIC}/?filter=not+aggregate!%3D{{id}}",
     f"/topics/{TOPIC}/subscriptions/{NAME}/dead-letters/?show=every&filter=aggregate:{{id}}",
 ]
@@ -130,6 +137,24 @@ def test_no_question_tells_whether_an_id_exists(desk: Desk, handle: str) -> None
         there, absent = (answered(desk, question, id, role) for id in (ID, ABSENT))
         assert there[0] == absent[0], (role, question)
         assert [pair for pair in zip(there[1], absent[1], strict=False) if pair[0] != pair[1]] == [], (role, question)
+
+
+@pytest.mark.parametrize("operator", [":", "=", "!=", "~", "<", "<=", ">", ">="])
+def test_no_filter_gives_the_id_for_a_handle(desk: Desk, handle: str, operator: str) -> None:
+    pages = (f"/topics/{TOPIC}/", reverse("aggregate", args=["patient", handle]), f"/topics/{TOPIC}/tail/", "/replays/new/")
+    for field, before in (("aggregate", ""), (".aggregate", ""), ("aggregate", "x/"), ("not Aggregate", "patient/")):
+        asked = urlencode({"filter": f"{field}{operator}{before}{handle}", "kind": "filter", "projection": PROJECTION})
+        for page in pages:
+            tells_nothing(desk.get(f"{page}?{asked}", "support"), f"{page} {asked}")
+
+
+def test_an_open_case_lets_nobody_order_ids(desk: Desk, handle: str) -> None:
+    """What comes before or behind an id would tell each id by a binary search."""
+    cases.begin(person("support"), ticket="SUP-1", reason="asked by the patient", lasts=timedelta(hours=1))
+    for asked in ("after={}", "before={}", "order=id&after={}", "latest=9999999999999999:{}"):
+        below, above = (answered(desk, f"/aggregates/patient/?{asked.format(id)}", id, "support") for id in ("m0", "m9"))
+        assert below == above, asked
+    assert handle in whole(desk.get(f"/aggregates/patient/?q={ID}", "support"))  # the whole id, as the case lets them
 
 
 def answered(desk: Desk, question: str, id: str, role: str) -> tuple[int, list[str]]:

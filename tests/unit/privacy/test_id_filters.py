@@ -1,5 +1,6 @@
 """Personal ids in filters: the handle in addresses, the id where it is applied, and no guessing in between."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,33 @@ def test_whoever_sees_no_values_cannot_ask_for_an_id(text: str) -> None:
     with pytest.raises(InvalidFilter, match="your role does not search by them"):
         ids_in_filter(text, LITTLE)
     assert ids_in_filter(text, ALL) == text
+
+
+@pytest.mark.parametrize(
+    "written", ["aggregate~{}", "not aggregate~{}", 'aggregate~"x/{}"', "Aggregate ~ {}", "aggregate<{}", "aggregate>={}"]
+)
+def test_a_handle_is_compared_as_a_whole_and_in_no_other_way(written: str) -> None:
+    """Otherwise the filter that is applied, and shown, would hold the id, and read it as an expression."""
+    for profile in (ALL, LITTLE, replace(LITTLE, filters_masked=True)):
+        with pytest.raises(InvalidFilter, match="one whole aggregate"):
+            ids_in_filter(written.format(handle()), profile)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".aggregate:47*",
+        '."aggregate":47*',
+        ".Aggregate~^47",
+        ".aggregate=patient/4711",
+        '."aggregate"=4711',
+    ],
+)
+def test_a_field_that_is_written_in_another_way_is_no_way_around(text: str) -> None:
+    for profile in (ALL, LITTLE):
+        with pytest.raises(InvalidFilter):
+            parse_filter(ids_in_filter(text, profile))
+    assert "47" not in public_filter(text).replace(handle(), "")
 
 
 @pytest.mark.parametrize(

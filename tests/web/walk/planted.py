@@ -22,6 +22,7 @@ from tests.planted_replay import JOB, copied, planted, replay_order
 from tests.unit.messages import gzipped
 from tests.web.desk import HASH_KEY, NAME, TOPIC, Desk, opened_desk
 from tests.web.letters import DEAD
+from tests.web.masking import deep
 from tests.web.test_topic_details import TOLD
 from tests.web.walk.markers import MARKERS, Markers
 
@@ -40,7 +41,6 @@ clear_for = []
 [[masking.rule]]
 path = "data.about.code"
 show = "plain"
-
 [[masking.rule]]
 path = "data.about.email"
 show = "hash"
@@ -48,7 +48,6 @@ show = "hash"
 [[masking.rule]]
 path = "data.about.phone"
 show = "last4"
-
 [[masking.rule]]
 path = "data.about.born"
 show = "year"
@@ -56,7 +55,9 @@ show = "year"
 [[masking.rule]]
 path = "data.about.*"
 show = "hidden"
-
+[[masking.rule]]
+path = "data.deep.**"
+show = "plain"
 [[masking.rule]]
 path = "attributes.nurse"
 show = "hash"
@@ -223,6 +224,7 @@ def _held(markers: Markers) -> NewMessage:
     payload = {**_payload(word), "name": [word("data.name, a list")], word("a new field's name"): word("a new field's value")}
     del payload["address"]
     properties = {**usual.properties, word("a new property's name"): word("a new property's value")}
+    properties["ce_datacontenttype"] = f"application/{word('a type of content, of the held event')}+json"
     return NewMessage(payload=_json(payload), key=usual.key, properties=properties)
 
 
@@ -251,6 +253,7 @@ def _odd(markers: Markers) -> list[NewMessage]:
         NewMessage(payload=word("UTF-16").encode("utf-16"), key="k", properties=usual | {"ce_datacontenttype": "text/plain"}),
         NewMessage(payload=gzipped(_json(word("gzipped"))), key="k", properties=usual | {"ce_contentencoding": "gzip"}),
         NewMessage(payload=f"<a>{word('XML')}</a>".encode(), key="k", properties=usual | {"ce_datacontenttype": "text/xml"}),
+        NewMessage(payload=deep(word("a value 600 objects deep")), key="k", properties=usual | {"ce_id": "deep"}),
         NewMessage(payload=b"{}", key=f'{{"id": "{word("a key in JSON")}"}}', properties=usual | {"ce_id": "json-key"}),
         NewMessage(payload=member, key="k", properties={"content-type": "application/cloudevents+json"}),
         NewMessage(payload=batch, key="k", properties={"content-type": "application/cloudevents-batch+json"}),
