@@ -70,7 +70,7 @@ def difference(what: What, profile: AccessProfile = LITTLE, **told: Any) -> Diff
 
 
 def test_what_differs_from_the_last_acknowledged_event_is_seen_by_the_same_rules(personal: str) -> None:
-    field = {"what": What.KIND, "path": "name", "parts": ("name",), "now": "text", "before": "object"}
+    field: dict[str, Any] = {"what": What.KIND, "path": "name", "parts": ("name",), "now": "text", "before": "object"}
     found = difference(**field, value_now='"4711"', value_before="{3 fields}")
     assert (found.value_now, found.value_before, found.path) == (personal, MASKED, "name")
     assert difference(**field, value_now='"Anna"').value_now == "Anna"
