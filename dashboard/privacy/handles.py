@@ -94,7 +94,7 @@ def known_handle(text: str) -> tuple[str, str] | None:
 
 def looks_like_handle(text: str) -> bool:
     """Whether the text has the form of a handle, whoever made it."""
-    return _HANDLE.fullmatch(text) is not None
+    return text.startswith(MARK) and _HANDLE.fullmatch(text) is not None
 
 
 def public_id(aggregate_type: str, id: str) -> str:
@@ -105,7 +105,9 @@ def public_id(aggregate_type: str, id: str) -> str:
 
 def display_id(aggregate_type: str, id: str, profile: AccessProfile | None = None) -> str:
     """The aggregate's id as this profile may see it: the id, or its handle. Without a profile: as everybody may see it."""
-    if not settings.EVENTDESK.personal_types or (profile is not None and sees_id(aggregate_type, id, profile)):
+    if (profile is not None and profile.sees_values) or not settings.EVENTDESK.personal_types:
+        return id
+    if profile is not None and sees_id(aggregate_type, id, profile):
         return id
     return public_id(aggregate_type, id)
 
@@ -152,7 +154,7 @@ def without_own_id(value: T, event: Named, profile: AccessProfile) -> T | str:
 
     Keys, subjects, correlation ids and fields of payloads often repeat it.
     """
-    if not settings.EVENTDESK.personal_types:
+    if profile.sees_values or not settings.EVENTDESK.personal_types:
         return value
     id = event.aggregate_id
     if not id or isinstance(value, bool) or not isinstance(value, str | int | float):

@@ -91,13 +91,19 @@ def sees_name(path: str, profile: AccessProfile, origin: Origin | None = None) -
     return named is not None and origin is not None and plan_of(profile, origin).spells(named)
 
 
-def display_document(document: Any, profile: AccessProfile, origin: Origin | None = None, *, marks: bool = True) -> Any:
-    """A whole JSON value, with ``MASKED`` at each hidden place, or without what is hidden. See ``masked_document``."""
+def display_document(
+    document: Any, profile: AccessProfile, origin: Origin | None = None, *, marks: bool = True, plan: Plan | None = None
+) -> Any:
+    """A whole JSON value, with ``MASKED`` at each hidden place, or without what is hidden. See ``masked_document``.
+
+    ``plan`` is that of the profile for this event, if it is known already.
+    """
     if profile.sees_values:
         return document
     if origin is None:
         return MASKED
-    return _without_own_ids(masked_document(document, plan_of(profile, origin).data, marks=marks), origin, profile)
+    plan = plan or plan_of(profile, origin)
+    return _without_own_ids(masked_document(document, plan.data, marks=marks), origin, profile)
 
 
 def display_json(value: Any, path: str, profile: AccessProfile, origin: Origin | None = None) -> Any:

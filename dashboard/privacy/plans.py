@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from dashboard.privacy.treatments import treatment_of
 from eventstore.config import MaskingRule, Parts, Show, ValuePath, Wild
 
 LONGEST_CACHED = 300
@@ -32,12 +33,14 @@ class State:
     - ``open``: a rule shows something here or below. Where none does, not even the length of a list is told.
     - ``whole``: everything here and below is shown plain.
     - ``spelled``: a rule writes out the name of the field here, so that the name is no secret.
+    - ``treat`` makes of a simple value here what ``show`` says.
     """
 
     __slots__ = (
         "_candidates",
         "_element",
         "_fields",
+        "_inside",
         "_names",
         "_other",
         "_paths",
@@ -47,6 +50,7 @@ class State:
         "open",
         "show",
         "spelled",
+        "treat",
         "whole",
     )
 
@@ -58,9 +62,11 @@ class State:
         self._fields: dict[str, State] = {}
         self._other: State | None = None
         self._element: State | None = None
+        self._inside: tuple[dict[str, State], State] | None = None
         fitting = next((one for one in candidates if _fits(paths, one)), None)
         self.fitting = paths[fitting.number][1] if fitting else None
         self.show = self.fitting or Show.HIDDEN
+        self.treat = treatment_of(self.show)
         self.open = any(paths[one.number][1] is not Show.HIDDEN for one in candidates)
         self.spelled = any(one.spelled for one in candidates)
         first = candidates[0] if candidates else None
@@ -78,6 +84,12 @@ class State:
         if name not in self._fields:
             self._fields[name] = self._after(name)
         return self._fields[name]
+
+    def inside(self) -> tuple[dict[str, "State"], "State"]:
+        """The states of the fields here that rules spell, by their names, and the state of each other one."""
+        if self._inside is None:
+            self._inside = {name: self.field(name) for name in self._names}, self._after(None)
+        return self._inside
 
     def element(self) -> "State":
         """The state of each element of the list here."""

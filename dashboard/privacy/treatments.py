@@ -49,10 +49,12 @@ DisplayValue = str | Masked
 
 def treated(value: Any, show: Show) -> Any:
     """A simple JSON value as this treatment shows it: itself, what stands in for it, or ``MASKED``."""
-    if show is Show.PLAIN:
-        return value
-    treat = _TREATMENTS.get(show)
-    return MASKED if treat is None or value is None else treat(value)
+    return treatment_of(show)(value)
+
+
+def treatment_of(show: Show) -> Callable[[Any], Any]:
+    """What this treatment makes of a simple JSON value."""
+    return _TREATMENTS[show]
 
 
 def text_of(value: object) -> str:
@@ -71,6 +73,14 @@ def _plain(value: object) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
+def _hidden(value: Any) -> DisplayValue:
+    return MASKED
+
+
 def _hash(value: Any) -> DisplayValue:
     text = text_of(value)
     return Partial(mark_of(text)) if text and len(text) <= LONGEST_PART else MASKED
@@ -86,4 +96,10 @@ def _year(value: Any) -> DisplayValue:
     return Partial(next(filter(None, found.groups()))) if found else MASKED
 
 
-_TREATMENTS: dict[Show, Callable[[Any], DisplayValue]] = {Show.HASH: _hash, Show.LAST4: _last4, Show.YEAR: _year}
+_TREATMENTS: dict[Show, Callable[[Any], Any]] = {
+    Show.PLAIN: _same,
+    Show.HIDDEN: _hidden,
+    Show.HASH: _hash,
+    Show.LAST4: _last4,
+    Show.YEAR: _year,
+}

@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -112,12 +113,13 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
         id=event.id,
         type=event.type,
         time=_known(event.time),
-        correlation_id=without_own_id(event.correlation_id, event, profile),
-        causation_id=without_own_id(event.causation_id, event, profile),
+        correlation_id=event.correlation_id,
+        causation_id=event.causation_id,
         topic=place.topic,
         partition=place.partition,
         position=place.encode(),
         published=_known(message.published),
+        payload=standing_for(event, profile).value,
         problem=event.problem,
     )
     if message.member is not None:
@@ -125,7 +127,10 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
     if not event.problem:
         form.aggregate_type = event.aggregate_type
         form.aggregate_id = display_id(event.aggregate_type, event.aggregate_id, profile)
-    _add_values(form, event, profile)
+    if profile.sees_values:
+        _add_values(form, event)
+    else:
+        _add_visible(form, event, profile)
     return form
 
 
@@ -134,13 +139,9 @@ def _known(time: datetime) -> datetime | None:
     return None if time == NO_TIME else time
 
 
-def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
-    """Add what not everybody may see. ``masked`` names every field that could be there, so that it does not tell which are."""
+def _add_values(form: _Form, event: Event) -> None:
+    """Add what not everybody may see."""
     message = event.message
-    form.payload = standing_for(event, profile).value
-    if not profile.sees_values:
-        _add_visible(form, event, profile)
-        return
     form.key, form.ordering_key = message.key, message.ordering_key
     form.source = event.source
     form.attributes = {name: value for name, value in event.attributes.items() if name not in _OWN_FIELDS}
@@ -160,26 +161,40 @@ def _add_payload(form: _Form, event: Event) -> None:
 
 
 def _add_visible(form: _Form, event: Event, profile: AccessProfile) -> None:
-    """Add what the rules show. ``masked`` names each field of which something may be left out."""
+    """Add what the rules show.
+
+    ``masked`` names each field of which something may be left out, whether it is there or not.
+    """
     message, origin = event.message, origin_of(event)
     plan = plan_of(profile, origin)
-    form.key, form.ordering_key = (_seen(key, event, profile, origin) for key in (message.key, message.ordering_key))
-    whole = set()
-    if form.key is not None and message.key in (form.key, event.aggregate_id):
-        whole.add("key")
-    if form.ordering_key is not None and message.ordering_key in (form.ordering_key, event.aggregate_id):
-        whole.add("orderingkey")
+    form.correlation_id = without_own_id(event.correlation_id, event, profile)
+    form.causation_id = without_own_id(event.causation_id, event, profile)
+    form.key = _seen(message.key, form, event, profile, origin)
+    form.ordering_key = _seen(message.ordering_key, form, event, profile, origin)
+    source = attributes = data = False
     if "attributes" in plan.heads:
         form.source = _text_or_nothing(event.source, "source", profile, origin)
         form.attributes = _attributes(event, profile, origin)
-        whole |= {"source"} if can_see("source", profile, origin) else set()
-        whole |= {"attributes"} if plan.shows_all("attributes") else set()
-    if can_see("data", profile, origin):
-        _add_payload(form, event)
-        whole.add("data")
-    elif plan.data.open and (document := visible_payload(event, profile, origin, marks=False)) is not MASKED:
-        form.data = Raw(_encode(document))
-    form.masked = tuple(name for name in UNBOUNDED if name not in whole)
+        source, attributes = can_see("source", profile, origin), plan.shows_all("attributes")
+    if plan.data.open:
+        data = plan.data.whole and can_see("data", profile, origin)
+        if data:
+            _add_payload(form, event)
+        elif (document := visible_payload(event, profile, origin, marks=False, plan=plan)) is not MASKED:
+            form.data = Raw(_encode(document))
+    form.masked = _not_whole(
+        source,
+        form.key is not None and message.key in (form.key, event.aggregate_id),
+        form.ordering_key is not None and message.ordering_key in (form.ordering_key, event.aggregate_id),
+        attributes,
+        data,
+    )
+
+
+@lru_cache(maxsize=64)
+def _not_whole(*whole: bool) -> tuple[str, ...]:
+    """The names of the unbounded fields that are not shown whole, of those that are or are not."""
+    return tuple(name for name, shown in zip(UNBOUNDED, whole, strict=True) if not shown)
 
 
 def _attributes(event: Event, profile: AccessProfile, origin: Origin) -> Mapping[str, str]:
@@ -196,10 +211,10 @@ def _text_or_nothing(text: str, path: str, profile: AccessProfile, origin: Origi
     return str.__str__(shown) if isinstance(shown, str) else ""  # msgspec encodes no subclass of str
 
 
-def _seen(key: str | None, event: Event, profile: AccessProfile, origin: Origin) -> str | None:
+def _seen(key: str | None, form: _Form, event: Event, profile: AccessProfile, origin: Origin) -> str | None:
     """The key, as far as the profile may see it: one that is the aggregate's id is seen as that is."""
     if key is not None and not event.problem and key == event.aggregate_id:
-        return display_id(event.aggregate_type, key, profile)
+        return form.aggregate_id
     return None if key is None else _text_or_nothing(key, "key", profile, origin) or None
 
 

@@ -36,6 +36,7 @@ LONGEST_CACHED = 200
 """Characters of a type whose words are cached."""
 UNREADABLE = "Unreadable message"
 NOT_GIVEN = "(not said)"
+Parts = Sequence[str | Placeholder]
 _NOT_NEEDED, _TOO_LONG, _UNPARSABLE = object(), object(), object()
 
 
@@ -69,12 +70,22 @@ def story_of(event: Event, profile: AccessProfile) -> Story:
     if parts is None or event.message.encrypted or event.message.null:  # there is no value to tell
         return Story(type_alone)
     origin = None if profile.sees_values else origin_of(event)
-    document = _document(event, profile, origin, parts)
+    seen = _seen(parts, profile, origin)
+    document = _document(event, parts, seen)
     if document is _UNPARSABLE or document is _TOO_LONG:
         return Story(type_alone, payload_unreadable=document is _UNPARSABLE)
     try:
         return Story(
-            tuple([part if isinstance(part, str) else _fill(part, event, document, profile, origin) for part in parts])
+            tuple(
+                [
+                    part
+                    if isinstance(part, str)
+                    else _fill(part, event, document, profile, origin)
+                    if part.path in seen
+                    else MASKED  # not even looked up: whether there is a value must stay hidden
+                    for part in parts
+                ]
+            )
         )
     except _NewShape:
         return Story(type_alone, new_shape=True)
@@ -93,9 +104,14 @@ def type_words(event_type: str) -> str:
 _cached_words = lru_cache(maxsize=1024)(humanize_type)
 
 
-def _document(event: Event, profile: AccessProfile, origin: Origin | None, parts: Sequence[str | Placeholder]) -> object:
+def _seen(parts: Parts, profile: AccessProfile, origin: Origin | None) -> list[str]:
+    """The paths of the placeholders of whose values the profile may see something."""
+    return [part.path for part in parts if isinstance(part, Placeholder) and sees_some(part.path, profile, origin)]
+
+
+def _document(event: Event, parts: Parts, seen: Sequence[str]) -> object:
     """The parsed payload, if some placeholder looks into it and the profile may see the value. Otherwise a marker, why not."""
-    needed = any(isinstance(part, Placeholder) and part.expression and sees_some(part.path, profile, origin) for part in parts)
+    needed = any(isinstance(part, Placeholder) and part.expression and part.path in seen for part in parts)
     if not needed or not event.data:
         return _NOT_NEEDED
     if len(event.data) > PAYLOAD_LIMIT:
@@ -107,8 +123,6 @@ def _document(event: Event, profile: AccessProfile, origin: Origin | None, parts
 
 
 def _fill(part: Placeholder, event: Event, document: object, profile: AccessProfile, origin: Origin | None) -> DisplayValue:
-    if not sees_some(part.path, profile, origin):
-        return MASKED  # before the look-up: even whether there is a value must stay hidden
     value = _attribute(event, part.path) if part.expression is None else _search(part, document)
     if not _fits(value):
         raise _NewShape
