@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.replay_bare import EACH, PARTITIONS, bare_copies, bare_replay, publish
 from benchmarks.replay_click import browser, replay_one, serving
 from benchmarks.replay_desk import opened_desk, run_elsewhere, run_here, workers
-from benchmarks.running import desk_in_a_folder, rate, report, say, scale, setting
+from benchmarks.running import SEES_ALL, desk_in_a_folder, rate, report, say, scale, setting
 from scripts.local_pulsar import LocalPulsar
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 COPIES, EVENTS = 60_000, 1_000_000
 ROUNDS = 3
 SOURCE, REPLAY = "documents", "documents-replay"
-CONFIG = f"""
+CONFIG = f"""{SEES_ALL}
 [replays]
 approval_above = 1000000000
 events_a_day = 1000000000

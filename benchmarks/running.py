@@ -14,6 +14,8 @@ from pathlib import Path
 
 PACKAGES = ("Django", "pulsar-client", "msgspec")
 SHORTEST = 1e-9
+SEES_ALL = '[masking]\nclear_for = ["support", "approver", "admin"]\n'
+"""The part of a configuration by which support sees every value."""
 
 
 def scale(default: int) -> int:
@@ -31,8 +33,13 @@ def setting(name: str, default: int) -> int:
 
 @contextmanager
 def desk_in_a_folder() -> Iterator[Path]:
-    """Set up Django on empty SQLite databases in a temporary folder, which is removed at the end."""
+    """Set up Django on empty SQLite databases in a temporary folder, which is removed at the end.
+
+    Without a configuration of the benchmark's own, support sees every value, as in the figures of before there were rules.
+    """
     with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as name:
+        (config := Path(name) / "desk.toml").write_text(SEES_ALL)
+        own = os.environ.setdefault("EVENTDESK_CONFIG", str(config)) != str(config)
         os.environ["EVENTDESK_DATA"] = name
         os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
         import django
@@ -44,6 +51,8 @@ def desk_in_a_folder() -> Iterator[Path]:
             call_command("migrate", database=alias, verbosity=0)
         yield Path(name)
         connections.close_all()
+        if not own:
+            del os.environ["EVENTDESK_CONFIG"]
 
 
 def say(text: str) -> None:
@@ -79,4 +88,4 @@ def masking_rules() -> str:
         for number in range(count - 1)
     )
     last = '[[masking.rule]]\npath = "data.*"\nshow = "plain"\n'
-    return f'[masking]\nclear_for = ["admin"]\n{others}{last}' if count else ""
+    return f'[masking]\nclear_for = ["admin"]\n{others}{last}' if count else SEES_ALL

@@ -7,8 +7,8 @@ from glob import escape
 from django.conf import settings
 
 from dashboard.masking.seen_fields import ANY, ITEM, Steps
-from dashboard.privacy import Plan, fits_topic
-from eventstore.config import DATA, MaskingRule, Parts, Show, ValuePath, Wild, spelled
+from dashboard.privacy import Plan, rule_in
+from eventstore.config import DATA, Config, MaskingRule, Parts, Show, ValuePath, Wild, spelled
 
 ANY_NAME = "\ufdd0"
 """Stands for any name of a field: no rule spells it."""
@@ -24,11 +24,11 @@ def path_of(steps: Steps) -> str:
 
 def seen_by_viewer(topic: str, type: str, steps: Steps) -> tuple[Show, int | None]:
     """How a simple value of this field is shown, and the number of the rule in the file; ``None`` if no rule fits it."""
-    rules = settings.EVENTDESK.masking.rules
+    config: Config = settings.EVENTDESK
     fitting = [
         (number, rule)
-        for number, rule in enumerate(rules, 1)
-        if fits_topic(rule, topic) and fnmatchcase(type, rule.type) and rule.path.head == steps[0]
+        for number, written in enumerate(config.masking.rules, 1)
+        if (rule := rule_in(written, topic, config)) and fnmatchcase(type, rule.type) and rule.path.head == steps[0]
     ]
     found = _first(fitting, steps)
     if found is None and steps[-1] == ITEM:  # a rule for a list is one for its simple elements

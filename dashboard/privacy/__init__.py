@@ -35,8 +35,9 @@ from dashboard.privacy.masking import (
     without_marks,
 )
 from dashboard.privacy.payloads import visible_payload
-from dashboard.privacy.plans import Plan, fits_topic
+from dashboard.privacy.plans import Plan
 from dashboard.privacy.profiles import AccessProfile, Origin, Revealed, origin_of, origin_of_pointer, profile_of
+from dashboard.privacy.rules_of_topics import rule_in
 from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of
 
 __all__ = [
@@ -61,7 +62,6 @@ __all__ = [
     "display_json",
     "display_value",
     "filter_problem",
-    "fits_topic",
     "given_id",
     "handle_of",
     "handle_problem",
@@ -84,6 +84,7 @@ __all__ = [
     "public_filter",
     "public_id",
     "public_name",
+    "rule_in",
     "sees_id",
     "sees_name",
     "sees_some",

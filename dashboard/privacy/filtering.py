@@ -4,7 +4,7 @@ How a value is shown depends on the topic and the type of its event. A filter is
 only if every event that it can match shows the value: those of the topics at hand, and of the types that the filter names.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -13,9 +13,10 @@ from django.conf import settings
 
 from dashboard.access.role_names import who_may
 from dashboard.privacy.handles import any_is_personal
-from dashboard.privacy.plans import Plan, fits_topic
+from dashboard.privacy.plans import Plan
 from dashboard.privacy.profiles import AccessProfile
-from eventstore.config import DATA, MaskingRule, Parts, Searchable, Show, ValuePath, Wild, spelled, value_path
+from dashboard.privacy.rules_of_topics import as_hiding, rule_in
+from eventstore.config import DATA, Config, MaskingRule, Parts, Searchable, Show, ValuePath, Wild, spelled, value_path
 from eventstore.search import All, AnyOf, Asked, Filter, Not, Term, Tree, is_mark
 
 Types = frozenset[str] | None
@@ -130,14 +131,27 @@ def _may_ask(asked: Asked, profile: AccessProfile, topics: Collection[str] | Non
         return False  # the value may repeat an id, and is then shown as a handle
     shows = shows_of(path, topics, types)
     if path.head == DATA:  # a filter compares each simple element of a list as well
-        shows |= shows_of(ValuePath(DATA, (*path.parts, Wild.ELEMENT)), topics, types) if _reaches_in(path.parts) else set()
+        shows |= _shows_in_lists(path, topics, types)
     return shows <= {Show.PLAIN} or (marked and shows <= {Show.PLAIN, Show.HASH})
 
 
-def _reaches_in(parts: Parts) -> bool:
-    """Whether some rule speaks of the elements of a list at this path."""
-    rules = settings.EVENTDESK.masking.rules
-    return any(rule.path.head == DATA and not _alone(rule).data.at(parts).element().dead for rule in rules)
+def _shows_in_lists(path: ValuePath, topics: Collection[str] | None, types: Types) -> set[Show]:
+    """Every treatment of the simple elements of a list at this path, where a rule speaks of these. Elsewhere they are shown as
+    a simple value at the path is."""
+    return {
+        show
+        for topic in (topics if topics else (None,))
+        for type in (types if types is not None else (None,))
+        for show in _shows_where_reached(path.parts, list(_rules(topic, type)))
+    }
+
+
+def _shows_where_reached(parts: Parts, rules: Sequence[tuple[MaskingRule, bool]]) -> Iterator[Show]:
+    element = ValuePath(DATA, (*parts, Wild.ELEMENT))
+    for place, (rule, _) in enumerate(rules):
+        if rule.path.head == DATA and not _alone(rule).data.at(element.parts).dead:
+            known = [(other, surely or number == place) for number, (other, surely) in enumerate(rules)]
+            yield from _shows_by(element, known)  # where that rule is one of the event's
 
 
 def _path_of(asked: Asked) -> ValuePath | None:
@@ -150,7 +164,11 @@ def _path_of(asked: Asked) -> ValuePath | None:
 
 
 def _shows(path: ValuePath, topic: str | None, type: str | None) -> Iterator[Show]:
-    for rule, surely in _rules(topic, type):
+    return _shows_by(path, _rules(topic, type))
+
+
+def _shows_by(path: ValuePath, rules: Iterable[tuple[MaskingRule, bool]]) -> Iterator[Show]:
+    for rule, surely in rules:
         alone = _alone(rule)
         found = alone.data.at(path.parts).fitting if path.head == DATA else alone.show(path)
         if found is None:
@@ -163,13 +181,15 @@ def _shows(path: ValuePath, topic: str | None, type: str | None) -> Iterator[Sho
 
 def _rules(topic: str | None, type: str | None) -> Iterator[tuple[MaskingRule, bool]]:
     """The rules that can be for such events, in order, and whether each surely is."""
-    for rule in settings.EVENTDESK.masking.rules:
-        fits = (
-            rule.topic == "*" or (fits_topic(rule, topic) if topic is not None else None),
-            rule.type == "*" or (fnmatchcase(type, rule.type) if type is not None else None),
-        )
-        if False not in fits:
-            yield rule, None not in fits
+    config: Config = settings.EVENTDESK
+    for written in config.masking.rules:
+        rule = written if topic is None or written.topic == "*" else rule_in(written, topic, config)
+        if rule is None or (type is not None and not fnmatchcase(type, rule.type)):
+            continue
+        of_all = topic is not None or rule.topic == "*"
+        if not of_all and rule.show is not Show.PLAIN:
+            yield as_hiding(rule), False  # as it is for copies
+        yield rule, of_all and (type is not None or rule.type == "*")
 
 
 def _all_is_plain(topics: Collection[str] | None, types: Types) -> bool:
@@ -222,7 +242,7 @@ def _other_ways(asked: Asked, path: ValuePath, topics: Collection[str] | None) -
         named = f"type={types[0]}" if not set(types[0]) & set("*?[") else f"type=NAME, of a type {types[0]},"
         return f" Events of some types show it: add {named} to filter by it there."
     if Show.HASH in shows_of(path, topics, None):
-        return f" Pages show a mark in its place: compare with that, as in {_spelled(asked, path)}=#k3v9q2pxab."
+        return f" Pages show a mark in its place: compare with that, as in {_spelled(asked, path)}=#k3v4q2pxab."
     return ""
 
 

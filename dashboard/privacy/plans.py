@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from dashboard.privacy.rules_of_topics import rule_in
 from dashboard.privacy.treatments import treatment_of
-from eventstore.config import MaskingRule, Parts, Show, ValuePath, Wild
+from eventstore.config import Config, MaskingRule, Parts, Show, ValuePath, Wild
 
 LONGEST_CACHED = 300
 """Characters of a topic and a type whose plan is kept."""
@@ -164,25 +165,25 @@ class Plan:
 
 def plan_for(topic: str, type: str) -> Plan:
     """The plan of the configuration's rules for events of this type in this topic."""
-    rules: tuple[MaskingRule, ...] = settings.EVENTDESK.masking.rules
-    if not rules:
+    config: Config = settings.EVENTDESK
+    if not config.masking.rules:
         return _NONE
     if len(topic) + len(type) > LONGEST_CACHED:
         return Plan(rules_for(topic, type))
-    return _plans.of(rules, topic, type)
+    return _plans.of(config, topic, type)
 
 
 class _Plans:
-    """The plans of the rules in force. Other rules, as only tests have them, begin anew."""
+    """The plans of the configuration in force. Another one, as only tests have it, begins anew."""
 
     def __init__(self) -> None:
-        self._rules: tuple[MaskingRule, ...] = ()
+        self._config: Config | None = None
         self._kept: dict[tuple[str, str], Plan] = {}
 
-    def of(self, rules: tuple[MaskingRule, ...], topic: str, type: str) -> Plan:
+    def of(self, config: Config, topic: str, type: str) -> Plan:
         kept = self._kept
-        if rules is not self._rules:
-            self._kept, self._rules = {}, rules
+        if config is not self._config:
+            self._kept, self._config = {}, config
             kept = self._kept
         found = kept.get((topic, type))
         if found is None:
@@ -194,12 +195,9 @@ class _Plans:
 
 def rules_for(topic: str, type: str) -> list[MaskingRule]:
     """The configuration's rules for events of this type in this topic, in order."""
-    return [rule for rule in settings.EVENTDESK.masking.rules if fits_topic(rule, topic) and fnmatchcase(type, rule.type)]
-
-
-def fits_topic(rule: MaskingRule, topic: str) -> bool:
-    """Whether the rule is for events of this topic, by its whole name or by its last part."""
-    return rule.topic == "*" or fnmatchcase(topic, rule.topic) or fnmatchcase(topic.rpartition("/")[2], rule.topic)
+    config: Config = settings.EVENTDESK
+    found = [rule_in(rule, topic, config) for rule in config.masking.rules if fnmatchcase(type, rule.type)]
+    return [rule for rule in found if rule is not None]
 
 
 def _root(paths: Sequence[tuple[Parts, Show]]) -> State:

@@ -38,13 +38,13 @@ MASKED = Masked()
 
 
 class Partial(str):
-    """What stands in for a value: its mark (``#k3v9q2pxab``), its last four characters (``…4711``) or a year (``1953``)."""
+    """What stands in for a value: its mark (``#k3v4q2pxab``), its last four characters (``…4711``) or a year (``1953``)."""
 
     __slots__ = ()
 
 
 DisplayValue = str | Masked
-"""A value as somebody may see it: its text, what stands in for it (``#k3v9q2pxab``, ``…4711``, ``1953``), or the mark."""
+"""A value as somebody may see it: its text, what stands in for it (``#k3v4q2pxab``, ``…4711``, ``1953``), or the mark."""
 
 
 def treated(value: Any, show: Show) -> Any:

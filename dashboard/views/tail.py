@@ -174,7 +174,7 @@ def _existing(names: Collection[str]) -> list[str]:
 
 
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
-    entered = _filter(request)
+    entered = _filter(request, watched.topics)
     start = _start(request, watched)
     masking = profile_of(request).level
     names = watched.query() or [("topic", topic.name) for topic in watched.topics]
@@ -224,9 +224,10 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "", too_many:
     return render(request, "tail/choose.html", context, status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK, away=away)
 
 
-def _filter(request: HttpRequest) -> filter_form.EnteredFilter:
+def _filter(request: HttpRequest, topics: Sequence[Topic] = ()) -> filter_form.EnteredFilter:
     """The filter as the socket will take it: a tail outlives an open case, and shows what the role sees without one."""
-    return filter_form.read_filter(request.GET.get("filter", ""), standing_profile_of(request))
+    names = [topic.name for topic in topics]
+    return filter_form.read_filter(request.GET.get("filter", ""), standing_profile_of(request), topics=names)
 
 
 def _start(request: HttpRequest, watched: Watched) -> Start:

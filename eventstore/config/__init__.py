@@ -9,6 +9,7 @@ from eventstore.config.personal_ids import is_personal_type
 from eventstore.config.projections import Projection, ReplayDefaults, Way, hook_secret_problem
 from eventstore.config.searchable_values import Searchable, hash_key_problem
 from eventstore.config.stories import Placeholder
+from eventstore.config.subscriptions import fits
 
 __all__ = [
     "DATA",
@@ -31,6 +32,7 @@ __all__ = [
     "ValuePath",
     "Way",
     "Wild",
+    "fits",
     "hash_key_problem",
     "hook_secret_problem",
     "is_personal_type",

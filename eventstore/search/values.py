@@ -2,7 +2,7 @@
 
 A value can also be compared by its mark, which stands in for it where it is shown by its hash. Equal values have equal marks,
 and no value can be read from one. So somebody who sees only marks can find the events that have the same value
-(``data.email=#k3v9q2pxab``).
+(``data.email=#k3v4q2pxab``).
 """
 
 import operator
@@ -150,7 +150,7 @@ def use_key(secret: str) -> None:
 
 
 def mark_of(text: str) -> str:
-    """Return the mark of a value, given as JSON writes it or, of a string, as it is: ``#k3v9q2pxab``."""
+    """Return the mark of a value, given as JSON writes it or, of a string, as it is: ``#k3v4q2pxab``."""
     return _cached_mark(text) if len(text) <= 200 else _mark(text)
 
 

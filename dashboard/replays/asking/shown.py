@@ -26,7 +26,7 @@ def preview_of(plan: ReplayPlan, profile: AccessProfile) -> Mapping[str, Any]:
     order = plan.order()
     return {
         "plan": plan,
-        "title": words.title_of(order, values=profile.sees_values),
+        "title": words.title_of(order, values=words.may_read_filter(order, profile)),
         "what": words.what_of(order),
         "does": _does(plan),
         "reaches": _reaches(plan),

@@ -34,18 +34,18 @@ def replay(request: HttpRequest, id: str) -> HttpResponse:
 
 
 def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
-    person, job = person_of(request), found.job
+    person, job, profile = person_of(request), found.job, profile_of(request)
     named = policy.allows(person, "read_audit")
     acts = acts_on(job)
     return {
-        "shown": shown(found, profile_of(request), named=named),
+        "shown": shown(found, profile, named=named),
         "job": job,
         "order": found.order,
         "rest": _rest(person, found),
         "acting": _acting(person, found),
         "since": desk().jobs.newest_act(job),
         "log": log_of(found, acts, named=named),
-        "plan": plan_facts(found.order, acts[0] if acts else None, values=profile_of(request).sees_values),
+        "plan": plan_facts(found.order, acts[0] if acts else None, values=words.may_read_filter(found.order, profile)),
         "reads_record": named,
         "min_speed": MIN_SPEED,
         "workers": desk().jobs.workers(job.kind),

@@ -1,8 +1,9 @@
 """Replays in words: what is replayed, how, and what "consumed" means."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from dashboard.privacy import public_filter, public_id
+from dashboard.privacy import AccessProfile, filter_problem, public_filter, public_id
 from dashboard.rendering.text import format_exact, format_number, humanize_type, short_topic, shorten, visible
 from eventstore.jobs import Job
 from eventstore.replays import Kind, ReplayOrder, Watched, Way, What
@@ -100,6 +101,18 @@ def _filter(text: str, values: bool) -> str:
     return (
         visible(shorten(public_filter(text), LONGEST)) if values or not _names_values(text) else "a filter by values of events"
     )
+
+
+def may_read_filter(order: ReplayOrder, profile: AccessProfile) -> bool:
+    """Whether the profile may read the values that the order's filter names: whoever could use that filter knows them."""
+    if profile.sees_values or order.what.kind is not Kind.FILTER:
+        return profile.sees_values
+    try:
+        filter = parse_filter(order.what.filter)
+    except InvalidFilter:
+        return False
+    without_case = replace(profile, filters_masked=False)
+    return not filter_problem(filter, without_case, [order.what.topic] if order.what.topic else None)
 
 
 def _names_values(text: str) -> bool:

@@ -37,7 +37,7 @@ from dashboard.sockets.tail.closing import (
     close_code,
 )
 from dashboard.sockets.tail.frames import Framing
-from dashboard.sockets.tail.opening import filter_of, has_new_topics, meant_by, open_subscriber
+from dashboard.sockets.tail.opening import filter_of, has_new_topics, meant_by, open_subscriber, topics_of
 from dashboard.sockets.tail.sender import FrameSender, problem_text
 from dashboard.sockets.tail.threads import open_in_thread
 from dashboard.web import filter_form
@@ -138,16 +138,18 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except InvalidBegin as error:
             await self._end(BAD_REQUEST, str(error))
             return
-        entered = await self._read_filter(self.begin.filter)
-        if entered.problem:
+        entered = self._judged(self.begin.filter)
+        if entered.problem and entered.status != HTTPStatus.FORBIDDEN:  # it may be allowed on the topics of this tail
             await self._end(BAD_REQUEST, entered.problem)
             return
-        filter = filter_of(self.begin, entered.filter), entered.text
-        self.sender = FrameSender(self.framing, self._send_text, self._spawn, filter)
+        self.sender = FrameSender(self.framing, self._send_text, self._spawn)
         self._spawn(self._run(self.begin, self.sender))
 
     async def _change_filter(self, text: str, begin: Begin, sender: FrameSender) -> None:
-        """Use this filter from the next frame on. If it is invalid, keep the old one and report that with the next frame."""
+        """Use this filter from the next frame on. If it is invalid, keep the old one and report that with the next frame.
+
+        Before the tail is open, its topics are not known: then the filter has to be allowed in any.
+        """
         entered = await self._read_filter(text)
         if entered.problem:
             sender.refuse_filter(entered.problem)
@@ -155,10 +157,16 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             sender.request_filter((filter_of(begin, entered.filter), entered.text))
 
     async def _read_filter(self, text: str) -> filter_form.EnteredFilter:
-        entered = filter_form.read_filter(text, self.framing.profile, in_address=not self.framing.whole_events)
+        entered = self._judged(text)
         if entered.status == HTTPStatus.FORBIDDEN:
             await record_refusal(self.account, SEARCH_MASKED.name)
         return entered
+
+    def _judged(self, text: str) -> filter_form.EnteredFilter:
+        """The filter, if it is allowed on the events of the tail's topics."""
+        return filter_form.read_filter(
+            text, self.framing.profile, in_address=not self.framing.whole_events, topics=self.framing.topics
+        )
 
     # -- the tail
 
@@ -177,14 +185,19 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _open_subscriber(self, begin: Begin, sender: FrameSender) -> TailSubscriber:
         loop = asyncio.get_running_loop()
-        filter = sender.requested_filter[0]
+        topics = await open_in_thread(partial(topics_of, begin))
+        self.framing.topics = [topic.name for topic in topics]
+        entered = await self._read_filter(begin.filter)
+        if entered.problem:
+            raise InvalidBegin(entered.problem)
+        sender.begin_with((filter_of(begin, entered.filter), entered.text))
 
         def wake() -> None:
             if not self.disconnected:
                 loop.call_soon_threadsafe(sender.note_news)
 
         def open_it() -> TailSubscriber:
-            subscriber, self.framing.topics = open_subscriber(begin, filter, wake, complete=self.framing.whole_events)
+            subscriber = open_subscriber(begin, topics, sender.requested_filter[0], wake, complete=self.framing.whole_events)
             with self.lock:
                 self.subscriber = subscriber
                 disconnected = self.disconnected

@@ -46,17 +46,16 @@ def filter_of(begin: Begin, requested: Filter | None) -> Filter | None:
 
 
 def open_subscriber(
-    begin: Begin, filter: Filter | None, wake: Callable[[], None], *, complete: bool
-) -> tuple[TailSubscriber, Sequence[str]]:
-    """The subscriber, and the full names of its topics. Raises any ``EventStoreError``, and ``InvalidBegin``."""
-    topics = topics_of(begin)
+    begin: Begin, topics: Sequence[Topic], filter: Filter | None, wake: Callable[[], None], *, complete: bool
+) -> TailSubscriber:
+    """The subscriber of these topics. Raises any ``EventStoreError``, and ``InvalidBegin``."""
     names = [topic.name for topic in topics]
     start = begin.start
     if start.position is not None and start.position.topic not in names:
         raise InvalidBegin("The position to begin from is not in a topic that this tail follows.")
     if start.places is not None:
         start = replace(start, aggregate=begin.aggregate)
-    return desk().tail.open(topics, start, wake, filter=filter, complete=complete), names
+    return desk().tail.open(topics, start, wake, filter=filter, complete=complete)
 
 
 def has_new_topics(begin: Begin, followed: Collection[str]) -> bool:

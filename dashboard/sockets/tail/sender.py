@@ -73,6 +73,12 @@ class FrameSender:
         self.requested_filter = filter
         self.wake_up.set()
 
+    def begin_with(self, filter: NamedFilter) -> None:
+        """The filter to begin with, unless the client has asked for another meanwhile."""
+        if not self.filter_changed:
+            self.requested_filter = self.applied_filter = filter
+            self.framing.filter = filter[1]
+
     def refuse_filter(self, problem: str) -> None:
         """Report the problem with the next frame. Only the latest is kept, so that they cannot pile up for a silent client."""
         self.filter_problem = problem

@@ -50,11 +50,11 @@ async def said_to(person: Person, cookie: str, *, script: bool) -> list[str]:
         for route in ROUTES
         for path, whole in paths(route)
         for begin in BEGINS
-        for text in await _heard(person, cookie, path, {**whole, **begin}, script=script)
+        for text in await heard(person, cookie, path, {**whole, **begin}, script=script)
     ]
 
 
-async def _heard(person: Person, cookie: str, path: str, begin: dict[str, Any], *, script: bool) -> list[str]:
+async def heard(person: Person, cookie: str, path: str, begin: dict[str, Any], *, script: bool) -> list[str]:
     """Every text that the socket sends until its first events have come, or it ends. With a filter, up to its first frame:
     there may be no such event."""
     socket = WebsocketCommunicator(URLRouter(ROUTES), path, subprotocols=[SCRIPTS] if script else None)
