@@ -35,7 +35,8 @@ def planted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     with ThreadPoolExecutor(2) as pool, masked(RULES):
         for name in ("_opening", "_reading"):
             monkeypatch.setattr(threads, name, pool)
-        desk.log.create_topic(OTHER, partitions=1)
+        for topic in (TOPIC, OTHER):
+            desk.log.create_topic(topic, partitions=1)
         desk.log.append(
             TOPIC, [NewMessage(payload=json.dumps({"city": "Bonn"}).encode(), key="4711", properties=event(7).properties)]
         )

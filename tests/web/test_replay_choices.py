@@ -12,8 +12,7 @@ from eventstore.jobs.models import JobRow
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays import ReplayOrder
 from tests.web.desk import TOPIC, Desk, attribute, text
-from tests.web.masking import masked
-from tests.web.replaying import DECLARED, PROJECTION, REPLAY_TOPIC, declared, furnish
+from tests.web.replaying import PROJECTION, REPLAY_TOPIC, declared, furnish
 from tests.web.test_replays_asked import NEW, asked_for, confirm, preview
 
 LONG_AGO, SINCE = "1970-01-01T00:00", {"projection": PROJECTION, "kind": "since", "since": "1970-01-01T00:00"}
@@ -70,15 +69,6 @@ def test_the_values_that_a_filter_names_are_shown_to_those_alone_who_may_see_val
         assert value not in replaying.get(f"{page}{kept}", "admin").content.decode(), kept
     assert value in text(replaying.get(page))
     assert value in text(replaying.get(f"{page}approval/", "approver")), "whoever approves it has to know what"
-
-
-def test_who_may_use_a_filter_reads_it_in_the_plan(replaying: Desk) -> None:
-    rules = '[masking]\nclear_for = ["support", "admin"]\n[[masking.rule]]\npath = "data.n"\nshow = "plain"\n'
-    with masked(rules, DECLARED):
-        for filter, seen in (("data.n>=0", True), ("data.name!=Erika", False)):
-            asked = {"projection": PROJECTION, "kind": "filter", "filter": filter, "topic": TOPIC}
-            page = f"/replays/{asked_for(replaying, asked).id}/"
-            assert (f"that match {filter}" in text(replaying.get(page, "viewer"))) is seen, filter
 
 
 def test_a_search_offers_what_it_has_found_and_no_older_events(replaying: Desk) -> None:

@@ -1,13 +1,16 @@
 """A topic of copies hides what a topic hides that may be its source, and shows what a rule shows for itself alone."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dashboard.privacy import MASKED, display_value, filter_problem
+from dashboard.privacy import MASKED, AccessProfile, display_value, filter_problem
+from dashboard.replays.live.words import may_read_filter
+from eventstore.replays import Kind, What
 from eventstore.search import mark_of, parse_filter
-from tests.unit.privacy.rules import DOCUMENT, MASKED_PERSON, config
+from tests.unit.privacy.rules import CLEAR_PERSON, DOCUMENT, MASKED_PERSON, config
 
 RULES = """
 [[masking.rule]]
@@ -113,3 +116,17 @@ def test_a_rule_that_hides_what_lists_of_some_topics_hold_closes_the_filter_ther
     assert not filter_problem(filter, MASKED_PERSON, ["documents"])
     for topics in (None, ["other"], ["documents", "other"], ["other-mailer-DLQ"]):
         assert filter_problem(filter, MASKED_PERSON, topics), topics
+
+
+def test_whoever_may_use_the_filter_of_a_replay_reads_it(settings: Any) -> None:
+    settings.EVENTDESK = config(LISTS)
+
+    def may_read(filter: str, profile: AccessProfile, kind: Kind = Kind.FILTER) -> bool:
+        order: Any = SimpleNamespace(what=What(kind=kind, filter=filter, topic="documents"))
+        return may_read_filter(order, profile)
+
+    assert may_read("data.codes=x", MASKED_PERSON)
+    assert may_read("data.name=x", CLEAR_PERSON)
+    for filter in ("data.name=x", "((", "some text"):
+        assert not may_read(filter, MASKED_PERSON)
+        assert not may_read(filter, replace(MASKED_PERSON, filters_masked=True)), "its case is not the replay's"
