@@ -173,18 +173,17 @@ def test_openings_that_wait_keep_nothing_else_waiting() -> None:
 def test_what_wakes_a_socket_is_the_beat_that_its_frames_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     wakes: list[Callable[[], None]] = []
 
-    def open_subscriber(
-        begin: object, filter: object, wake: Callable[[], None], **_: object
-    ) -> tuple[object, tuple[str, ...]]:
+    def open_subscriber(begin: object, topics: object, filter: object, wake: Callable[[], None], **_: object) -> object:
         wakes.append(wake)
-        return object(), ()
+        return object()
 
+    monkeypatch.setattr(consumer, "topics_of", lambda begin: [])
     monkeypatch.setattr(consumer, "open_subscriber", open_subscriber)
 
     async def work() -> list[bool]:
         socket, sender = TailSocket(), a_sender()
         socket.framing, socket.lock, socket.disconnected = sender.framing, threading.Lock(), False
-        begin: Any = object()
+        begin = Begin(topics=("t",), start=Start())
         await socket._open_subscriber(begin, sender)
         before = sender.news_at
         await asyncio.to_thread(wakes[0])
