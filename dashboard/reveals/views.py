@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -68,6 +68,12 @@ def ends(request: HttpRequest, id: int) -> HttpResponse:
     return HttpResponseRedirect(_back(request) or reverse("overview"))
 
 
+@page("browse")
+def in_force(request: HttpRequest) -> HttpResponse:
+    """The reveals of this login with the milliseconds that each has left, for an open page that no websocket tells."""
+    return JsonResponse({"active": {str(reveal.pk): reveal.milliseconds_left for reveal in reveals_of(request)}})
+
+
 def _create(request: HttpRequest, action: Action) -> HttpResponse:
     asked = asked_for(_flat(request.POST), profile_of(request))
     form = RevealForm(request.POST, emergency=action is EMERGENCY_REVEAL)
@@ -111,6 +117,7 @@ def _form(request: HttpRequest, asked: Asked, action: Action, form: RevealForm, 
         "shown_id": display_id(asked.whole.aggregate_type, asked.whole.aggregate_id, profile_of(request)),
         "type_words": words_of_type(asked.type),
         "emergency": action is EMERGENCY_REVEAL,
+        "officer": action is not EMERGENCY_REVEAL or reveals.has_privacy_officer(),
         "post_to": reverse("emergency_reveals" if action is EMERGENCY_REVEAL else "reveal_confirmations"),
         "form": form,
         "case": case,
@@ -148,6 +155,7 @@ def _back(request: HttpRequest) -> str:
 
 urls = [
     path("reveals/new/", new, name="reveal_new"),
+    path("reveals/in-force/", in_force, name="reveals_in_force"),
     path("reveals/confirmations/", create, name="reveal_confirmations"),
     path("reveals/emergencies/new/", new_in_emergency, name="emergency_reveal_new"),
     path("reveals/emergencies/", create_in_emergency, name="emergency_reveals"),

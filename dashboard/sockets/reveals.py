@@ -1,7 +1,9 @@
 """The websocket that tells an open page which reveals of its login are in force, so that it hides what an ended one has shown.
 
-It says ``{"active": {"12": 840000}}`` at first and after each change: the reveals, and the milliseconds that each has left. It
-is for browsers alone, and closes once nothing is revealed, or the person may see nothing any more.
+It says ``{"active": {"12": 840000}}`` at first, after each change and every few seconds: the reveals, and the milliseconds
+that each has left. A page that hears nothing for a while hides what it shows. It is for browsers alone, and closes once
+nothing is revealed, or the person may see nothing any more. Whoever has no login gets no websocket, and their page asks
+``/reveals/in-force/`` instead.
 """
 
 import asyncio
@@ -63,7 +65,6 @@ class RevealSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         """The page has nothing to say."""
 
     async def _keep_telling(self, login: str) -> None:
-        told: dict[str, int] | None = None
         while True:
             self.changed.clear()
             try:
@@ -74,9 +75,7 @@ class RevealSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.close(TRY_AGAIN)
                 return
             left = {str(reveal.pk): reveal.milliseconds_left for reveal in found}
-            if told is None or told.keys() != left.keys():
-                await self._tell(left)
-            told = left
+            await self._tell(left)
             if not left:
                 await self.close(NOT_ALLOWED if person is None else NONE_LEFT)
                 return

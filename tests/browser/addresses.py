@@ -109,6 +109,7 @@ NO_PAGES = {
     "emergency_reveal_new": "not allowed here; the form is that of other reveals",
     "emergency_reveals": "only posted",
     "reveal_ends": "only posted",
+    "reveals_in_force": "for the script of open pages",
     "reveal_exports": "a download",
     "reveal_acknowledgements": "only posted",
     "case": "there is none here; tests/browser/test_case_story.py looks at one",

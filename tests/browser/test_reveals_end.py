@@ -76,6 +76,16 @@ def test_an_open_page_hides_it_at_once(
     is_gone(page)
 
 
+@pytest.mark.parametrize("end", [by_logout, by_role, by_hand])
+def test_a_page_whose_websocket_is_refused_asks_and_hides_it(
+    desk: Desk, context: BrowserContext, end: Callable[[Desk, BrowserContext], None]
+) -> None:
+    context.route_web_socket("**/reveals/live/", lambda socket: socket.close(code=1011))
+    page = opened(desk, context)
+    end(desk, context)
+    is_gone(page)
+
+
 def test_closing_the_case_hides_it_on_an_open_page(desk: Desk, context: BrowserContext) -> None:
     other = context.new_page()
     other.goto(f"{desk.url}cases/new/")

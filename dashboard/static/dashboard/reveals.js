@@ -1,16 +1,20 @@
 // What was revealed goes from the page at once when its reveal ends: by its time (also without a connection), by hand, by logout,
-// by a change of role, or with its case. The server tells by a websocket; the page's own clocks tell the time.
+// by a change of role, or with its case. The server tells by a websocket, and is asked where there is none: a browser does not say
+// why a handshake failed, and a login that has ended is refused one. The page's own clocks tell the time.
 "use strict";
 (() => {
   const NOT_ALLOWED = 4403;
   const NONE_LEFT = 4200;
-  const LONGEST_PAUSE = 15000;
+  const LONGEST_PAUSE = 5000;
+  const LONGEST_SILENCE = 60000; // after which the page no longer knows whether its login may see what it shows
   const deadlines = new Map(); // of each reveal that this page was ever told of: by the clock that stands still in a sleep, and the other
   let shown = false; // whether the page, or a part that was loaded later, may show what is revealed
   let over = false;
   let socket = null;
   let pause = 500;
   let again = 0;
+  let told = null; // the reveals that the desk named last
+  let heard = null; // when that was, by both clocks
 
   const main = () => document.getElementById("main");
 
@@ -36,7 +40,16 @@
     notice.append(head, words);
     document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
     main().replaceChildren(notice);
+    forgetOutside();
     reload();
+  };
+
+  // What the page says outside of its main part: its title, what was copied or announced, and what was typed.
+  const forgetOutside = () => {
+    document.title = "The reveal has ended";
+    document.getElementById("said")?.replaceChildren();
+    const search = document.getElementById("search");
+    if (search) search.value = "";
   };
 
   const ended = (id) => {
@@ -60,7 +73,29 @@
       if (place) place.textContent = words(ms);
       if (ms <= 0) ended(id);
     }
+    if (shown && deadlines.size && silence() > LONGEST_SILENCE) hide();
   };
+
+  const now = () => ({ steady: performance.now(), wall: Date.now() });
+  const silence = () => Math.max(performance.now() - heard.steady, Date.now() - heard.wall);
+
+  // The desk has named the reveals of this login.
+  const hear = (active) => {
+    heard = now();
+    told = active;
+    for (const id of [...deadlines.keys()]) {
+      if (!(id in active)) ended(id);
+      else if (active[id] < left(deadlines.get(id)) - 1000) note(id, active[id]);
+    }
+  };
+
+  // Asks for them. Whoever is sent to log in, or may not browse any more, has none.
+  const ask = () => fetch("/reveals/in-force/", { cache: "no-store", redirect: "manual" })
+    .then(async (answer) => {
+      if (answer.ok) hear((await answer.json()).active);
+      else if (answer.type === "opaqueredirect" || [401, 403, 404].includes(answer.status)) hear({});
+    })
+    .catch(() => {});
 
   const note = (id, ms) => {
     deadlines.set(id, { steady: performance.now() + ms, wall: Date.now() + ms });
@@ -75,7 +110,10 @@
     if ("shown" in box.dataset) shown = true;
     const there = new Map([...box.querySelectorAll("[data-reveal]")].map((each) => [each.dataset.reveal, Number(each.dataset.leftMs)]));
     for (const id of [...deadlines.keys()]) if (!there.has(id)) ended(id);
-    for (const [id, ms] of there) if (!deadlines.has(id)) note(id, ms);
+    heard ??= now();
+    const news = [...there].filter(([id]) => !deadlines.has(id));
+    for (const [id, ms] of news) note(id, ms);
+    if (told && news.some(([id]) => !(id in told))) ask(); // made while it was in force, and come after it had ended?
     look();
     if (deadlines.size && !socket) connect();
   };
@@ -88,15 +126,12 @@
     socket = mine;
     mine.addEventListener("message", ({ data }) => {
       pause = 500;
-      const { active } = JSON.parse(data);
-      for (const id of [...deadlines.keys()]) {
-        if (!(id in active)) ended(id);
-        else if (active[id] < left(deadlines.get(id)) - 1000) note(id, active[id]);
-      }
+      hear(JSON.parse(data).active);
     });
     mine.addEventListener("close", ({ code }) => {
       socket = null;
-      if (code === NOT_ALLOWED || code === NONE_LEFT) for (const id of [...deadlines.keys()]) ended(id);
+      if (code === NOT_ALLOWED || code === NONE_LEFT) hear({});
+      else if (!over && deadlines.size) ask();
       again = setTimeout(connect, pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     });
@@ -104,6 +139,8 @@
 
   // A page that the browser keeps for its Back button keeps nothing that was revealed.
   addEventListener("pagehide", () => { if (shown && deadlines.size) main().replaceChildren(); });
+  // A part that was under way when the page was hidden stays out.
+  document.addEventListener("htmx:beforeSwap", (event) => { if (over) event.detail.shouldSwap = false; });
   addEventListener("pageshow", ({ persisted }) => { if (persisted && shown) location.reload(); });
   document.addEventListener("visibilitychange", look);
   // A refreshed part brings the bar along. Where it says the same as before, it stays, with the focus that may be in it.
