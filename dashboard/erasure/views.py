@@ -16,6 +16,7 @@ from dashboard.erasure.as_json import document_of
 from dashboard.erasure.texts import NOT_KNOWN, to_dos
 from dashboard.gateway import desk
 from dashboard.privacy import display_id, given_id, public_id
+from dashboard.privacy.by_reason.of_request import standing_profile_of
 from dashboard.rendering import action_text, build_pointer_line
 from dashboard.rendering.text import humanize_type
 from dashboard.web.pages import page, person_of, problem, profile_of, render, unknown_aggregate, wants_fragment
@@ -46,7 +47,8 @@ def export(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if aggregate is None:
         return problem(request, unknown_aggregate(type, id, profile_of(request)))
     person = person_of(request).username
-    document = document_of(answer_of(aggregate, whole=True), person, display_id(type, aggregate.id, profile_of(request)))
+    shown_id = display_id(type, aggregate.id, standing_profile_of(request))  # a file outlives a reveal
+    document = document_of(answer_of(aggregate, whole=True), person, shown_id)
     # on the record before it is handed out
     details = {"events": aggregate.events}
     noted(Actor(name=person, via=PAGE), EXPORT_ERASURE.name, aggregate_resource(type, aggregate.id), details)
@@ -61,9 +63,10 @@ def found_by(request: HttpRequest, type: str, id: str) -> Aggregate | None:
 
 
 def head_of(request: HttpRequest, aggregate: Aggregate) -> dict[str, Any]:
-    """What these pages name. ``public_id`` stands for the aggregate in their addresses."""
+    """What these pages name. ``public_id`` stands for the aggregate in their addresses, ``title_id`` in their titles."""
     return {
         "aggregate": replace(aggregate, id=display_id(aggregate.type, aggregate.id, profile_of(request))),
+        "title_id": display_id(aggregate.type, aggregate.id, standing_profile_of(request)),
         "public_id": public_id(aggregate.type, aggregate.id),
         "type_words": humanize_type(aggregate.type),
     }

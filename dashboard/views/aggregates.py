@@ -186,6 +186,7 @@ def _about(aggregate: Aggregate, profile: AccessProfile) -> dict[str, Any]:
     unreadable = desk().index.unreadable_with_key(aggregate.id, topics, MOST_UNREADABLE + 1)
     return {
         "aggregate": replace(aggregate, id=display_id(aggregate.type, aggregate.id, profile)),
+        "title_id": display_id(aggregate.type, aggregate.id, profile.standing()),
         "public_id": public_id(aggregate.type, aggregate.id),
         "handle": public_id(aggregate.type, aggregate.id) if is_personal(aggregate.type) else "",
         "unreadable": [build_pointer_line(pointer, profile=profile) for pointer in unreadable[:MOST_UNREADABLE]],

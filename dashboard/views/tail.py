@@ -132,7 +132,7 @@ def several(request: HttpRequest) -> HttpResponse:
         named=names,
         aggregate_type=type,
         aggregate_id=public_id(type, meant),
-        shown_id=display_id(type, meant, profile),
+        shown_id=display_id(type, meant, profile.standing()),
     )
     if len(names) > MOST_TOPICS:
         return _choose(request, watched, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
