@@ -31,11 +31,13 @@ class Revealed:
     """What one person may see for a limited time, by a reveal.
 
     ``kind`` is ``field`` (the value at ``path`` of one event, with all that is in it), ``event`` or ``aggregate``.
+    A field and an event are those of one ``topic``: another topic may use the same id for something else.
     """
 
     kind: str
     aggregate_type: str
     aggregate_id: str
+    topic: str = ""
     event_id: str = ""
     path: str = ""
     until: datetime
@@ -114,7 +116,8 @@ def _is_of(one: Revealed, origin: Origin) -> bool:
         return False
     if one.kind == "aggregate":
         return bool(origin.aggregate_id)
-    return one.kind in ("event", "field") and bool(origin.event_id) and one.event_id == origin.event_id
+    same = (one.topic, one.event_id) == (origin.topic, origin.event_id)
+    return one.kind in ("event", "field") and bool(origin.event_id) and same
 
 
 def _opened(one: Revealed) -> tuple[MaskingRule, ...]:

@@ -84,6 +84,7 @@ def _revealed(reveal: Reveal) -> Revealed:
         kind=of.kind,
         aggregate_type=of.aggregate_type,
         aggregate_id=of.aggregate_id,
+        topic=of.topic,
         event_id=of.event_id,
         path=of.path,
         until=reveal.ends,

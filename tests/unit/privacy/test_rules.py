@@ -199,7 +199,7 @@ def test_what_is_hidden_is_left_out_of_json() -> None:
 
 def reveal(**what: Any) -> AccessProfile:
     until = datetime.now(UTC) + timedelta(minutes=what.pop("minutes", 5))
-    one = Revealed(**{"aggregate_type": "patient", "aggregate_id": "4711", "until": until, **what})
+    one = Revealed(**{"aggregate_type": "patient", "aggregate_id": "4711", "until": until, "topic": DOCUMENT.topic, **what})
     return replace(MASKED_PERSON, reveals=frozenset({one}))
 
 
@@ -209,6 +209,7 @@ def test_a_reveal_opens_one_field_with_all_that_is_in_it() -> None:
     assert display_document(PAYLOAD, profile, DOCUMENT)["patient"] == PATIENT
     assert shown("secret", "data.note", DOCUMENT, profile) is MASKED
     assert shown("Berg", "data.patient.name", replace(DOCUMENT, event_id="e-2"), profile) is MASKED
+    assert shown("Berg", "data.patient.name", replace(DOCUMENT, topic="another"), profile) is MASKED
     assert profile.level == MASKED_PERSON.level
 
 
