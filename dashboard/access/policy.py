@@ -59,8 +59,9 @@ class ConfiguredRoles(Set[Role]):
 
 
 def _in_an_emergency() -> Iterable[str]:
-    """Who may reveal values in an emergency without the right to: everybody who may browse, if the configuration lets them."""
-    return EVERYBODY if settings.EVENTDESK.reveals.emergency else ()
+    """Who may reveal values in an emergency without the right to: everybody who may browse, if the configuration lets them,
+    but for the auditor, who reveals nothing."""
+    return EVERYBODY - {Role.AUDITOR} if settings.EVENTDESK.reveals.emergency else ()
 
 
 IN_AN_EMERGENCY = ConfiguredRoles(_in_an_emergency)
