@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 from django.contrib import messages
@@ -11,8 +12,10 @@ from django.urls import path, reverse
 from dashboard.access import policy
 from dashboard.gateway import desk
 from dashboard.models import Reveal
-from dashboard.privacy.by_reason.of_request import standing_profile_of
-from dashboard.privacy.by_reason.reveals import how_it_ended, subject_of
+from dashboard.privacy import any_is_personal, may_ask_for_ids
+from dashboard.privacy.by_reason.logins import BY_LOGIN, with_ends
+from dashboard.privacy.by_reason.of_request import unnoted_profile_of
+from dashboard.privacy.by_reason.reveals import subject_of
 from dashboard.reveals.action_rules import EXPORT_REVEALS, LIST, SEE_EMERGENCY
 from dashboard.reveals.choosing import KINDS, Chosen, Filter, chosen
 from dashboard.reveals.subjects import in_words, resource_of
@@ -21,6 +24,7 @@ from eventstore.actions import Actor
 
 LINES = 50
 MOST_EXPORTED = 100_000
+"""Reveals in one file. More are refused, not cut off: a file that ends early looks like a whole one."""
 
 
 @page("read_reveals")
@@ -28,19 +32,20 @@ def index(request: HttpRequest) -> HttpResponse:
     form = Filter(request.GET)
     if not form.is_valid():
         return problem(request, _address_does_not_work())
-    of = chosen(form.cleaned_data, standing_profile_of(request))
+    profile = unnoted_profile_of(request)
+    of = chosen(form.cleaned_data, profile)
     before = form.cleaned_data["before"]
     rows = of.rows.filter(pk__lt=before) if before else of.rows
     found = list(rows.select_related("person", "case").order_by("-pk")[: LINES + 1])
-    now = datetime.now(UTC)
     context = {
-        "lines": [(reveal, how_it_ended(reveal, now)) for reveal in found[:LINES]],
+        "lines": with_ends(found[:LINES]),
         "total": of.rows.count(),
         "emergencies": of.rows.filter(emergency=True).count(),
         "persons": of.by_person(),
         "customers": of.by_customer(),
         "of": of,
         "kinds": KINDS,
+        "ids_by_right": bool(form.cleaned_data["id"]) and any_is_personal() and not may_ask_for_ids(profile),
         "older": f"?{of.query}&before={found[LINES - 1].pk}" if len(found) > LINES else "",
         "newest": f"?{of.query}" if before else "",
         "may_see_emergencies": policy.allows(person_of(request), SEE_EMERGENCY.name),
@@ -54,7 +59,9 @@ def export(request: HttpRequest) -> HttpResponse:
     form = Filter(request.POST)
     if not form.is_valid():
         return problem(request, _address_does_not_work())
-    of = chosen(form.cleaned_data, standing_profile_of(request))
+    of = chosen(form.cleaned_data, unnoted_profile_of(request))
+    if of.rows.count() > MOST_EXPORTED:
+        return problem(request, _too_many())
     actor = Actor(name=person_of(request).username, via=policy.PAGE)
     with desk().actions.perform(actor, EXPORT_REVEALS, LIST, {"month": of.month.name, "filtered": bool(of.kept)}) as act:
         lines = list(_lines(of))
@@ -80,15 +87,15 @@ def acknowledge(request: HttpRequest, id: int) -> HttpResponse:
 
 
 def _lines(of: Chosen) -> Iterator[bytes]:
-    now = datetime.now(UTC)
-    rows = of.rows.select_related("person", "seen_by").order_by("pk")[:MOST_EXPORTED]
-    for reveal in rows.iterator(chunk_size=1000):
-        yield msgspec.json.encode(as_json(reveal, now)) + b"\n"
+    rows = of.rows.select_related("person", "case", "seen_by").order_by("pk")[:MOST_EXPORTED]
+    following = rows.iterator(chunk_size=1000)
+    while some := list(islice(following, 1000)):
+        for reveal, how in with_ends(some):
+            yield msgspec.json.encode(as_json(reveal, how)) + b"\n"
 
 
-def as_json(reveal: Reveal, now: datetime) -> dict[str, object]:
-    """A reveal as a file has it."""
-    how = how_it_ended(reveal, now)
+def as_json(reveal: Reveal, how: str) -> dict[str, object]:
+    """A reveal as a file has it. ``how`` is what ended it."""
     return {
         "reveal": reveal.pk,
         "person": reveal.person.username,
@@ -104,7 +111,7 @@ def as_json(reveal: Reveal, now: datetime) -> dict[str, object]:
         "from": reveal.address or None,
         "emergency": reveal.emergency,
         "begun": reveal.begun,
-        "ended": (reveal.ended or reveal.ends) if how else None,
+        "ended": (reveal.ended or reveal.ends) if how and how != BY_LOGIN else None,
         "ended_by": how or None,
         "seen_by": reveal.seen_by.username if reveal.seen_by else None,
     }
@@ -116,6 +123,15 @@ def _address_does_not_work() -> Problem:
         title="This address does not work",
         text="It was cut off or changed when it was copied.",
         advice="Open Audit on the left, then Reveals, and filter again.",
+    )
+
+
+def _too_many() -> Problem:
+    return Problem(
+        status=400,
+        title="Too many reveals for one file",
+        text=f"One file holds at most {MOST_EXPORTED:,} reveals.",
+        advice="Filter by person, aggregate or ticket, and export each part.",
     )
 
 

@@ -1,4 +1,7 @@
-"""Tells privacy officers of an emergency reveal at once: by a notice on their pages, and by mail where that is set up."""
+"""Tells privacy officers of an emergency reveal at once: by a notice on their pages, and by mail where that is set up.
+
+Where no privacy officer has an account, admins and auditors get the notice.
+"""
 
 import logging
 from smtplib import SMTPException
@@ -7,15 +10,22 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 from dashboard.models import Person, Reveal, Role
+from dashboard.privacy.by_reason.reveals import has_privacy_officer
 
 log = logging.getLogger(__name__)
 
-SENT, FAILED, NOT_SET_UP = "mailed", "mail failed", "no mail"
-"""What ``Reveal.told`` says."""
+SENT, FAILED, NOT_SET_UP, NOBODY = "mailed", "mail failed", "no mail", "nobody to tell"
+"""What ``Reveal.told`` says. ``NOBODY``: no privacy officer had an account, and no mail was sent."""
 _SAID = {
     SENT: "The privacy officer was told, by a notice on their pages and by mail.",
     FAILED: "The privacy officer gets a notice on their pages. The mail to them could not be sent.",
     NOT_SET_UP: "The privacy officer gets a notice on their pages.",
+}
+_INSTEAD = "No privacy officer has an account here: admins and auditors get a notice on their pages instead. "
+_SAID_WITHOUT_OFFICER = {
+    SENT: _INSTEAD + "A mail went to the addresses of the configuration.",
+    FAILED: _INSTEAD + "The mail to the addresses of the configuration could not be sent.",
+    NOBODY: _INSTEAD + "Nobody was told by mail.",
 }
 _TEXT = """{name} has revealed masked values in an emergency, without the standing right to do so.
 
@@ -30,9 +40,11 @@ reason.
 
 def tell_of(reveal: Reveal) -> str:
     """Tell of it by mail, and return what to say of that. The reveal stands, whatever becomes of the mail."""
-    reveal.told = _mailed(reveal)
+    officer = has_privacy_officer()
+    sent = _mailed(reveal)
+    reveal.told = NOBODY if sent == NOT_SET_UP and not officer else sent
     reveal.save(update_fields=["told"])
-    return _SAID[reveal.told]
+    return (_SAID if officer else _SAID_WITHOUT_OFFICER)[reveal.told]
 
 
 def recipients() -> list[str]:

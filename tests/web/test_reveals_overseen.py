@@ -138,7 +138,31 @@ def test_in_an_emergency_a_viewer_sees_it_for_a_short_time_and_the_privacy_offic
     assert act.details["reason"] == "asked by the patient"
 
 
+def test_the_auditor_reveals_nothing_in_an_emergency_either(desk: Desk) -> None:
+    auditor = desk.client("auditor")
+    assert auditor.get("/reveals/emergencies/new/", of_event()).status_code == 403
+    assert reveal(auditor, of_event(), "emergencies").status_code == 403
+    assert "Reveal" not in text(auditor.get("/aggregates/patient/4711/")).replace("Reveals", "")
+    assert not Reveal.objects.exists()
+
+
+def test_where_no_privacy_officer_has_an_account_that_is_said_and_admins_and_auditors_get_the_notice(desk: Desk) -> None:
+    viewer = desk.client("viewer")
+    assert "No privacy officer has an account here" in text(viewer.get("/reveals/emergencies/new/", of_event()))
+    reveal(viewer, of_event(), "emergencies")
+    assert "No privacy officer has an account here" in text(viewer.get("/topics/"))
+    assert Reveal.objects.get().told == telling.NOBODY
+    for role in ("admin", "auditor"):
+        page = text(desk.get("/", role))
+        assert "Emergency reveal by viewer" in page
+        assert "I have seen this" not in page
+    assert "Emergency reveal by" not in text(desk.get("/", "support"))
+    assert "I have seen this" in text(desk.get("/", "privacy"))
+    assert "Emergency reveal by" not in text(desk.get("/", "admin"))
+
+
 def test_the_notice_stays_until_a_privacy_officer_has_seen_it(desk: Desk) -> None:
+    people.privacy_officer()
     reveal(desk.client("viewer"), of_event(), "emergencies")
     one = Reveal.objects.get()
     assert one.told == telling.NOT_SET_UP
@@ -159,6 +183,7 @@ def test_a_mail_that_cannot_be_sent_is_said_and_the_reveal_stands(
     monkeypatch.setattr("django.conf.settings.EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
     monkeypatch.setattr("django.conf.settings.EMAIL_HOST", "127.0.0.1")
     monkeypatch.setattr("django.conf.settings.EMAIL_PORT", 1)
+    people.privacy_officer()
     viewer = desk.client("viewer")
     reveal(viewer, of_event(), "emergencies")
     assert "could not be sent" in text(viewer.get("/topics/"))

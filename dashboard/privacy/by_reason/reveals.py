@@ -14,7 +14,7 @@ from django.dispatch import Signal
 from django.utils.crypto import salted_hmac
 
 from dashboard.access.policy import allows
-from dashboard.models import Case, Person, Reveal
+from dashboard.models import Case, Person, Reveal, Role
 from dashboard.privacy.handles import known_handle, public_id
 
 FIELD, EVENT, AGGREGATE = "field", "event", "aggregate"
@@ -84,7 +84,7 @@ def active(person: Person, session: str) -> Sequence[Reveal]:
     if not session:
         return []
     found = list(_in_force(datetime.now(UTC)).filter(person=person, session=session).order_by("ends"))
-    lost = [reveal.pk for reveal in found if not _may_keep(person, reveal)]
+    lost = [reveal.pk for reveal in found if not may_keep(person, reveal)]
     if lost:
         _end(Reveal.objects.filter(pk__in=lost), BY_ROLE)
     return [reveal for reveal in found if reveal.pk not in lost]
@@ -139,13 +139,16 @@ def end_of_case(case: Case) -> None:
 def end_of_role(person: Person) -> None:
     """End what the person's account of now no longer covers."""
     found = _in_force(datetime.now(UTC)).filter(person=person)
-    _end(Reveal.objects.filter(pk__in=[one.pk for one in found if not _may_keep(person, one)]), BY_ROLE)
+    _end(Reveal.objects.filter(pk__in=[one.pk for one in found if not may_keep(person, one)]), BY_ROLE)
 
 
 def how_it_ended(reveal: Reveal, now: datetime) -> str:
     """What ended it; empty while it is in force, as far as its row tells."""
     if reveal.ended is not None:
         return reveal.how_ended
+    case = reveal.case
+    if case is not None and (case.closed or case.ends) <= min(now, reveal.ends):
+        return BY_CASE
     return BY_TIME if reveal.ends <= now else ""
 
 
@@ -154,12 +157,18 @@ def unseen_emergencies() -> QuerySet[Reveal]:
     return Reveal.objects.filter(emergency=True, seen=None).select_related("person").order_by("-begun")
 
 
+def has_privacy_officer() -> bool:
+    """Whether somebody is there to be told of an emergency."""
+    return Person.objects.filter(role=Role.PRIVACY, is_active=True).exists()
+
+
 def _in_force(now: datetime) -> QuerySet[Reveal]:
     of_open_case = Q(case=None) | Q(case__closed=None, case__ends__gt=now)
     return Reveal.objects.filter(of_open_case, ended=None, ends__gt=now).select_related("case")
 
 
-def _may_keep(person: Person, reveal: Reveal) -> bool:
+def may_keep(person: Person, reveal: Reveal) -> bool:
+    """Whether the person's role of now still covers it."""
     return person.role == reveal.role and allows(person, EMERGENCY_REVEAL if reveal.emergency else REVEAL)
 
 
