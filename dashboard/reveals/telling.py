@@ -14,8 +14,8 @@ from dashboard.privacy.by_reason.reveals import has_privacy_officer
 
 log = logging.getLogger(__name__)
 
-SENT, FAILED, NOT_SET_UP, NOBODY = "mailed", "mail failed", "no mail", "nobody to tell"
-"""What ``Reveal.told`` says. ``NOBODY``: no privacy officer had an account, and no mail was sent."""
+SENT, FAILED, NOT_SET_UP, NO_OFFICER = "mailed", "mail failed", "no mail", "no officer"
+"""What ``Reveal.told`` says. ``NO_OFFICER``: no privacy officer had an account, and no mail was sent."""
 _SAID = {
     SENT: "The privacy officer was told, by a notice on their pages and by mail.",
     FAILED: "The privacy officer gets a notice on their pages. The mail to them could not be sent.",
@@ -25,7 +25,7 @@ _INSTEAD = "No privacy officer has an account here: admins and auditors get a no
 _SAID_WITHOUT_OFFICER = {
     SENT: _INSTEAD + "A mail went to the addresses of the configuration.",
     FAILED: _INSTEAD + "The mail to the addresses of the configuration could not be sent.",
-    NOBODY: _INSTEAD + "Nobody was told by mail.",
+    NO_OFFICER: _INSTEAD + "No mail was sent.",
 }
 _TEXT = """{name} has revealed masked values in an emergency, without the standing right to do so.
 
@@ -42,7 +42,7 @@ def tell_of(reveal: Reveal) -> str:
     """Tell of it by mail, and return what to say of that. The reveal stands, whatever becomes of the mail."""
     officer = has_privacy_officer()
     sent = _mailed(reveal)
-    reveal.told = NOBODY if sent == NOT_SET_UP and not officer else sent
+    reveal.told = NO_OFFICER if sent == NOT_SET_UP and not officer else sent
     reveal.save(update_fields=["told"])
     return (_SAID if officer else _SAID_WITHOUT_OFFICER)[reveal.told]
 

@@ -151,7 +151,7 @@ def test_where_no_privacy_officer_has_an_account_that_is_said_and_admins_and_aud
     assert "No privacy officer has an account here" in text(viewer.get("/reveals/emergencies/new/", of_event()))
     reveal(viewer, of_event(), "emergencies")
     assert "No privacy officer has an account here" in text(viewer.get("/topics/"))
-    assert Reveal.objects.get().told == telling.NOBODY
+    assert Reveal.objects.get().told == telling.NO_OFFICER
     for role in ("admin", "auditor"):
         page = text(desk.get("/", role))
         assert "Emergency reveal by viewer" in page
