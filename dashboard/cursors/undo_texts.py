@@ -137,7 +137,7 @@ def _joining(plan: UndoPlan) -> Iterator[Consequence]:
         text += " In a failover subscription another consumer may become the active one."
     if plan.type is SubscriptionType.KEY_SHARED:
         text += (
-            " In a key_shared subscription it has a share of the keys meanwhile: at most one event goes to it, unread, and "
+            " In a key_shared subscription it has a share of the keys meanwhile: a few entries may go to it, unread, and "
             "then to a consumer."
         )
     yield Consequence(tone="info", mark="○", text=text, name="joins", count=plan.counts.again)

@@ -8,6 +8,7 @@ noted at most once a second. Before a run ends, and before the target's end is n
 got behind the place noted last. An event whose copy is there is not sent again.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from eventstore.copying import BytesKeys, noted_end
 from eventstore.jobs import Interruption, JobInterrupted, Worker
 from eventstore.model.copying import Copying, Sent
-from eventstore.model.errors import LeaseLost, ResourceBusy, StoreUnreachable
+from eventstore.model.errors import EventStoreError, LeaseLost, ResourceBusy, StoreUnreachable
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.log import Log
 from eventstore.model.storage import Storage, copying_of
@@ -28,6 +29,7 @@ from eventstore.replays.sending.reading import Source, begin, portions, sources_
 from eventstore.replays.sending.state import State
 from eventstore.replays.sending.windows import MOST_KEYS, Copier, Most, Window, copier_for, windows_of
 
+log = logging.getLogger(__name__)
 MOST_MESSAGES = 1_000
 """Of a window."""
 LOOK_EVERY = 60.0
@@ -129,14 +131,18 @@ def _send_source(run: Sending, lanes: Lanes, source: Source, there: Arrived) -> 
     behind = run.state.reached.get(source.topic, "")
     pieces = portions(run.copying, run.log, run.order, source, behind, run.read, run.tick)
     flying: Flying | None = None
-    for window in windows_of(copier, pieces, run.most):
-        if flying is not None and not _goes_along(run, lanes, source, window, flying):
-            _land(run, source, copier, flying)
-            flying = None
-        sent = _sent(run, lanes, source, window, may_end=flying is None)
-        if flying is not None:
-            _land(run, source, copier, flying, last=False)
-        flying = Flying(window, sent)
+    try:
+        for window in windows_of(copier, pieces, run.most):
+            if flying is not None and not _goes_along(run, lanes, source, window, flying):
+                landing, flying = flying, None
+                _land(run, source, copier, landing)
+            sent = _sent(run, lanes, source, window, may_end=flying is None)
+            landing, flying = flying, Flying(window, sent)
+            if landing is not None:
+                _land(run, source, copier, landing, last=False)
+    except EventStoreError:
+        _note_confirmed(run, source, flying)
+        raise
     if flying is not None:
         _land(run, source, copier, flying)
 
@@ -173,6 +179,16 @@ def _land(run: Sending, source: Source, copier: Copier, flying: Flying, *, last:
         _save(run, more_has_arrived=copier.more_has_arrived(flying.window))
     else:
         run.tick()
+
+
+def _note_confirmed(run: Sending, source: Source, flying: Flying | None) -> None:
+    """Something has failed: count what was on its way and is confirmed all the same."""
+    try:
+        if flying is not None:
+            _reach(run.state, source, flying.window, flying.sent.settle() if flying.sent is not None else {})
+    except EventStoreError as error:
+        log.info("What was on its way last is not confirmed: %s", type(error).__name__)
+    run.note()
 
 
 def _reach(state: State, source: Source, window: Window, places: Mapping[int, Position]) -> None:

@@ -93,7 +93,7 @@ class _Lane:
         self.sent = 0
         self.receipts: list[Any] = []
         self.taken = 0
-        self.failures: list[str] = []
+        self.failure, self.failed_at = "", 0
         self.wanted, self.woken = 0, threading.Event()
 
     def answered(self, result: Any, message_id: Any) -> None:
@@ -103,14 +103,22 @@ class _Lane:
             if self.taken + len(self.receipts) == self.wanted:
                 self.woken.set()
         else:
-            self.failures.append(str(result).rpartition(".")[2])
-            self.woken.set()
+            self.fail(str(result).rpartition(".")[2], self.taken + len(self.receipts) + 1)
+
+    def fail(self, kind: str, number: int) -> None:
+        """Note that the copy of this number has failed, with the client's error of this name, and so all behind it."""
+        if not self.failure:
+            self.failure, self.failed_at = kind, number
+        self.woken.set()
+
+    def has_failed(self, number: int) -> bool:
+        return bool(self.failure) and self.failed_at <= number
 
     def await_receipt(self, number: int) -> None:
-        """Wait for a moment until the copy of this number is confirmed, or one has failed; return sooner where that is so."""
+        """Wait for a moment until the copy of this number is confirmed or has failed; return sooner where that is so."""
         self.woken.clear()
         self.wanted = number
-        if not self.has_receipt(number) and not self.failures:
+        if not self.has_receipt(number) and not self.has_failed(number):
             self.woken.wait(WAIT_SECONDS)
 
     def has_receipt(self, number: int) -> bool:
@@ -134,18 +142,18 @@ class PulsarSent:
         self._places: dict[int, Position] = {}
 
     def add(self, lane: _Lane, copies: Iterator[Copy]) -> None:
-        """Send these, unless one that was sent before has failed."""
+        """Send these, unless one that was sent before has failed: then they count as failed, too."""
         send, answered = lane.producer._producer.send_async, lane.answered
         try:
             for copy in copies:
-                if lane.failures:
+                if lane.failure:
                     break
                 send(_message_of(copy), answered)
                 lane.sent += 1
         except pulsar.PulsarException as error:
-            lane.failures.append(type(error).__name__)
+            lane.fail(type(error).__name__, lane.sent + 1)
         self._numbers.pop(lane, None)
-        self._numbers[lane] = lane.sent
+        self._numbers[lane] = max(lane.sent, lane.failed_at)
 
     def settle(self) -> Mapping[int, Position]:
         await_receipts(self._once, self._numbers)
@@ -161,12 +169,12 @@ def await_receipts(once: ConnectedOnce, numbers: Mapping[_Lane, int]) -> None:
     deadline = time.monotonic() + SEND_SECONDS + 5
     for lane, number in numbers.items():
         while not lane.has_receipt(number):
-            if any(one.failures for one in numbers):
+            if any(one.has_failed(those) for one, those in numbers.items()):
                 break
             if once.lost or time.monotonic() > deadline:
                 raise once.unreachable()
             lane.await_receipt(number)
-    if failure := next((lane.failures[0] for lane in numbers if lane.failures), ""):
+    if failure := next((lane.failure for lane, number in numbers.items() if lane.has_failed(number)), ""):
         # a producer that the guard has closed fails what it had not got through: then the broker is away
         raise once.unreachable() if once.lost else once.error_of(failure)
 
