@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 FOR_EVER = {"serve", "run_demo_traffic", "run_demo_app"}
-NEEDS_A_REPLAY = "replay"
-"""Its verbs act on jobs that are not there: it only says how it is used."""
+NEED_MORE = {"replay", "forget_values"}
+"""They act on jobs, or aggregates, that are not there: they only say how they are used."""
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def _make_the_demo_small() -> None:
 def _run(line: str, arguments: list[str], stdin: str) -> dict[str, object]:
     from django.core.management import execute_from_command_line
 
-    if arguments[0] in {*FOR_EVER, NEEDS_A_REPLAY} or arguments in (["run_index"], ["run_jobs"]):
+    if arguments[0] in {*FOR_EVER, *NEED_MORE} or arguments in (["run_index"], ["run_jobs"]):
         arguments = [*arguments, "--help"]
     if "--forget" in arguments:
         _take_away(arguments[arguments.index("--topic") + 1])

@@ -83,6 +83,7 @@ FOREIGN = (
 WITH_A_SEARCH = "topics/documents/?filter=data.pages%3E1"
 EVERY_PAGE = (*PAGES, *NOTICED, *FOREIGN, WITH_A_SEARCH)
 NO_PAGES = {
+    "audit_export": "a download",
     "replay_export": "a download",
     "replay_confirmations": "only posted; what it shows after a refusal is the page of the preview",
     "replay_approval": "none waits here; tests/web/test_replays_asked.py opens it",

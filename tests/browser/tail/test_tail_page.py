@@ -189,7 +189,7 @@ def test_a_filter_is_changed_without_another_connection_and_refused_at_its_field
 def test_a_filter_by_what_one_may_not_see_is_refused_and_nothing_is_watched(running: Running, window: BrowserContext) -> None:
     page = window.new_page()
     page.goto(f"{running.desk.url}topics/{TOPIC}/tail/?filter=data.n:5")
-    expect(page.locator("#filter-problem")).to_contain_text("Your role sees ids, types and times")
+    expect(page.locator("#filter-problem")).to_contain_text("masked for you")
     expect_state(page, "refused")
     page.locator("#filter").fill("aggregate:document/d1")
     page.keyboard.press("Enter")
@@ -197,7 +197,7 @@ def test_a_filter_by_what_one_may_not_see_is_refused_and_nothing_is_watched(runn
     expect(page.locator("#tail-rows tr").first).to_have_attribute("data-aggregate-id", "d1")
     page.locator("#filter").fill("data.n:5")
     page.keyboard.press("Enter")
-    expect(page.locator("#filter-problem")).to_contain_text("Your role sees ids, types and times")
+    expect(page.locator("#filter-problem")).to_contain_text("masked for you")
     expect_state(page, "live")
 
 
