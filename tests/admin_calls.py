@@ -1,6 +1,6 @@
 """Notes what the driver asks of a broker's admin API, by whichever of its clients."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,13 +15,13 @@ from eventstore.drivers.quick_http import QuickHttp
 def noted_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Yield the paths that are asked for from now on, behind ``/admin/v2/``, without their queries."""
     calls: list[str] = []
-    sent, got = AdminHttp.send, QuickHttp.get
+    sent, got = AdminHttp.send, QuickHttp.get_whole
 
     def send(admin: AdminHttp, method: str, path: str, **options: Any) -> httpx.Response:
         calls.append(path)
         return sent(admin, method, path, **options)
 
-    def get(quick: QuickHttp, path: str) -> bytes | None:
+    def get(quick: QuickHttp, path: str) -> tuple[Mapping[str, str], bytes] | None:
         answer = got(quick, path)
         if answer is not None:  # otherwise the other client asks
             calls.append(path.partition("?")[0].removeprefix("/admin/v2/"))
@@ -29,5 +29,5 @@ def noted_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     with monkeypatch.context() as patched:
         patched.setattr(AdminHttp, "send", send)
-        patched.setattr(QuickHttp, "get", get)
+        patched.setattr(QuickHttp, "get_whole", get)
         yield calls

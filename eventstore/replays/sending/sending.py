@@ -134,8 +134,8 @@ def _send_source(run: Sending, lanes: Lanes, source: Source, there: Arrived) -> 
     try:
         for window in windows_of(copier, pieces, run.most):
             if flying is not None and not _goes_along(run, lanes, source, window, flying):
-                landing, flying = flying, None
-                _land(run, source, copier, landing)
+                before, flying = flying, None
+                _land(run, source, copier, before)
             sent = _sent(run, lanes, source, window, may_end=flying is None)
             landing, flying = flying, Flying(window, sent)
             if landing is not None:

@@ -80,7 +80,7 @@ def acknowledge(
         try:
             _have_the_rest_given(admin, connection, log, name)
         except EventStoreError as error:  # everything is acknowledged all the same
-            logger.warning("Whether the broker keeps events of a subscription back is not known: %s", type(error).__name__)
+            logger.warning("Whether the broker keeps events of a subscription back is not known: %s", error.__class__.__name__)
     missing = _missing(admin, log, name, [(layout.at(first), layout.at(behind - 1)) for first, behind in wanted])
     return NOT_PROVEN.format(f"{missing:,}", f"{total:,}") if missing else ""
 
