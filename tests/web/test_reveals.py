@@ -110,6 +110,12 @@ def test_without_a_reason_or_a_ticket_nothing_is_revealed(anna: Client, missing:
     assert VALUE not in event_page(anna)
 
 
+def test_an_ordering_key_is_revealed_and_recorded_as_the_key_which_rules_take_it_for(anna: Client) -> None:
+    assert reveal(anna, of_event(path="ordering_key")).status_code == 302
+    assert Reveal.objects.get().path == "key"
+    assert "Revealed to you" in event_page(anna)
+
+
 @pytest.mark.parametrize("minutes", ["0", "61", "-1", "x", "1e9"])
 def test_no_reveal_is_longer_than_the_configuration_lets_it_be(anna: Client, minutes: str) -> None:
     assert reveal(anna, of_event(), minutes=minutes).status_code == 422
