@@ -15,7 +15,7 @@ LOOK = register(
     Action(
         name="look",
         acts_on=frozenset({AGGREGATE, EVENT}),
-        title="Look",
+        title="View",
         doing="is being looked at",
         undo=Undo(possible=False, how="What was seen cannot be unseen."),
         exclusive=False,

@@ -17,7 +17,7 @@ def _action(name: str, title: str, doing: str, how: str, *, possible: bool = Fal
 
 OPEN_CASE = _action("open_case", "Open case", "is being opened", "Close the case.", possible=True)
 CLOSE_CASE = _action("close_case", "Close case", "is being closed", "Open another one for the same ticket.")
-NOTE_IN_CASE = _action("note_in_case", "Write a note", "is being written in", "A note stays in its case.")
+NOTE_IN_CASE = _action("note_in_case", "Write note in case", "is being written in", "A note stays in its case.")
 EXPORT_CASE = _action("export_case", "Export case", "is being exported", "A file that was downloaded cannot be taken back.")
 
 

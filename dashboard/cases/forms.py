@@ -50,6 +50,10 @@ class NoteForm(forms.Form):
         },
     )
 
+    def clean_text(self) -> str:
+        """Browsers end lines with CR LF. CR would be shown as a control character."""
+        return str(self.cleaned_data["text"]).replace("\r\n", "\n")
+
 
 def offered() -> list[int]:
     """Hours to choose from."""

@@ -154,6 +154,13 @@ def test_a_note_s_text_is_in_the_file_and_not_on_the_record(anna: Client) -> Non
     assert "Spoke to the ward <b>twice</b>" in text(anna.get(f"/cases/{case.pk}/"))
 
 
+def test_a_note_of_two_lines_shows_no_control_character(anna: Client) -> None:
+    case = opened(anna)
+    anna.post(f"/cases/{case.pk}/notes/", {"text": "Called.\r\nNobody there."})
+    assert CaseNote.objects.get().text == "Called.\nNobody there."
+    assert "␍" not in anna.get(f"/cases/{case.pk}/").content.decode()
+
+
 def test_the_file_tells_everything_in_order_and_how_values_were_shown_and_is_recorded(anna: Client) -> None:
     case = opened(anna)
     event_page(anna)
