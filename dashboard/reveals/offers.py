@@ -83,7 +83,7 @@ def _hidden_in(shown: Any, parts: tuple[str, ...]) -> Iterator[str]:
     for name, value in shown.items():
         if name == REST:
             continue
-        if value is MASKED or isinstance(value, Partial):
+        if value is MASKED or isinstance(value, Partial) or value == {REST: MASKED}:
             yield spelled((*parts, name))
         else:
             yield from _hidden_in(value, (*parts, name))
