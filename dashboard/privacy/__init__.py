@@ -38,7 +38,7 @@ from dashboard.privacy.payloads import visible_payload
 from dashboard.privacy.plans import Plan
 from dashboard.privacy.profiles import AccessProfile, Origin, Revealed, origin_of, origin_of_pointer, profile_of
 from dashboard.privacy.rules_of_topics import rule_in
-from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of
+from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, with_places
 
 __all__ = [
     "MASKED",
@@ -92,6 +92,7 @@ __all__ = [
     "text_of",
     "value_facts",
     "visible_payload",
+    "with_places",
     "without_marks",
     "without_own_id",
     "without_own_ids",

@@ -53,7 +53,7 @@ def display_value(value: object, path: str, profile: AccessProfile, origin: Orig
     if profile.sees_values:
         return text_of(value)
     shown = display_json(value, path, profile, origin)
-    return shown if isinstance(shown, Masked) else text_of(without_marks(shown))
+    return shown if isinstance(shown, Masked | Partial) else text_of(without_marks(shown))
 
 
 def can_see(path: str, profile: AccessProfile, origin: Origin | None = None) -> bool:

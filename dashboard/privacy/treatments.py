@@ -42,6 +42,11 @@ class Partial(str):
 
     __slots__ = ()
 
+    @property
+    def of(self) -> Show:
+        """Which treatment made it."""
+        return Show.HASH if self.startswith("#") else Show.LAST4 if self.startswith("…") else Show.YEAR
+
 
 DisplayValue = str | Masked
 """A value as somebody may see it: its text, what stands in for it (``#k3v4q2pxab``, ``…4711``, ``1953``), or the mark."""
@@ -103,3 +108,12 @@ _TREATMENTS: dict[Show, Callable[[Any], Any]] = {
     Show.LAST4: _last4,
     Show.YEAR: _year,
 }
+
+
+def with_places(shown: Any, place: str) -> Any:
+    """What ``display_document`` shows, for JSON: ``place`` where a value is hidden, and before what stands in for one."""
+    if isinstance(shown, dict):
+        return {name: with_places(one, place) for name, one in shown.items()}
+    if isinstance(shown, list):
+        return [with_places(one, place) for one in shown]
+    return f"{place}{shown}" if isinstance(shown, Partial) else place if isinstance(shown, Masked) else shown

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.access.command_actions import PLACE, REFUSED
 from dashboard.auditing.acts import Act
 from dashboard.auditing.entries import storable
 from dashboard.models import State
@@ -38,6 +39,18 @@ STATE_MEANING = {
     State.UNKNOWN: "The process that did it ended half-way, so its result was not recorded.",
     State.INTENDED: "Begun, and not ended yet: it is being done at this moment, or its process has just ended.",
 }
+
+RIGHTS = {
+    "browse": "see events and topics",
+    "tail": "watch events live",
+    "see_payloads": "see masked values",
+    "read_audit": "read the audit record",
+    "read_reveals": "see what others have revealed",
+    "read_cases": "see cases",
+    "see_erasure": "see which copies of personal data there are",
+    "write_rules": "see fields and try rules of masking",
+}
+"""What changes nothing, in words, by its name in the access table."""
 
 NO_REPLY = "It may have been done, or not."
 NOT_PROVEN = "Nothing proves whether it was done or not."
@@ -73,6 +86,12 @@ class AuditLine:
         return told if isinstance(told, str) and storable(told) == kept else kept
 
     @property
+    def place(self) -> str:
+        """The page, in words, that somebody was refused; empty for every other act."""
+        resource = self.act.resource
+        return humanize_type(resource.name.replace("_", " ")) if resource.kind == PLACE else ""
+
+    @property
     def state_meaning(self) -> str:
         if self.job is not None:
             return f"The job that does it is {self.job.state}."
@@ -96,6 +115,12 @@ def action_text(action: str) -> str:
     return known.title if known else humanize_type(action.replace("_", " "))
 
 
+def right_text(name: str) -> str:
+    """What an account needs this right for, in words: "see cases"."""
+    text = RIGHTS.get(name) or action_text(name)
+    return text[:1].lower() + text[1:]
+
+
 def fact_text(value: object) -> str:
     """A recorded value for people, shortened if it is long."""
     return shorten(_joined(value), LONGEST)
@@ -116,6 +141,15 @@ def _part_text(part: Mapping[str, Any]) -> str:
 
 def _intended(act: Act, partitions: int) -> list[Fact]:
     return _plain_facts({name: value for name, value in act.details.items() if name != "reason"})
+
+
+def _refused(act: Act, partitions: int) -> list[Fact]:
+    wanted = str(act.details.get("wanted", ""))
+    others = [fact for fact in _intended(act, partitions) if fact[0] != "Wanted"]
+    return [("Wanted to", right_text(wanted)), *others] if wanted else others
+
+
+tell(REFUSED, _refused)
 
 
 def _outcome_facts(act: Act) -> list[Fact]:

@@ -6,7 +6,7 @@ JSON is never parsed and written again, so numbers keep their digits and objects
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Never
@@ -15,8 +15,9 @@ import msgspec
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.privacy import MASKED, AccessProfile, can_see, origin_of, visible_payload
+from dashboard.privacy import MASKED, AccessProfile, Partial, can_see, origin_of, visible_payload, with_places
 from dashboard.privacy.payload_standing import EXPLAINED, MARKS, TOMBSTONE, standing_for
+from dashboard.rendering.tags import value_tag
 from dashboard.rendering.text import is_printable_text, visible
 from eventstore.config import PayloadStanding
 from eventstore.model import NOT_THE_MESSAGE, Event, SchemaUse, reported
@@ -77,7 +78,7 @@ class Payload:
         return self.kind != "binary" and self.cut and self.shown < MOST_BYTES
 
 
-PARTLY = "Masked: what your role may see of it. Other fields may be there or not."
+PARTLY = "Masked for your role. “…” stands for fields that are hidden with their names, if there are any."
 _PLACE = f"masked-{secrets.token_hex(8)}"
 """Stands for a hidden value until the text is HTML. No payload can hold it."""
 HIDDEN = Payload(kind="hidden", note="Your role sees ids, types and times, but no payloads.")
@@ -135,19 +136,23 @@ def _masked(shown: Any, limit: int) -> Payload:
     """What somebody sees of a payload, with a mark at each hidden place. Its length is that of what is shown."""
     if shown is MASKED:
         return HIDDEN
-    data = json.dumps(shown, ensure_ascii=False, default=lambda _: _PLACE).encode("utf-8", "replace")
+    data = json.dumps(with_places(shown, _PLACE), ensure_ascii=False).encode("utf-8", "replace")
     text = data[: min(limit, MOST_BYTES)].decode("utf-8", "ignore")
-    mark = str(MASKED.__html__())
-    html = (
-        pretty(text).replace(f'<span class="j-text">&quot;{_PLACE}&quot;</span>', mark).replace(f"&quot;{_PLACE}&quot;", mark)
-    )
     return Payload(
         kind="masked",
         size=len(data),
         shown=min(limit, MOST_BYTES, len(data)),
-        html=mark_safe(html),  # noqa: S308 -- escaped by ``pretty``, and the mark is ours
+        html=pretty(text, _with_marks),
         note=PARTLY,
     )
+
+
+def _with_marks(kind: str, piece: str) -> str:
+    """As ``_token_html``, with the marks of what is hidden, and of what stands in for a value."""
+    if not piece.startswith(f'"{_PLACE}'):
+        return _token_html(kind, piece)
+    part = piece.removesuffix('"')[1 + len(_PLACE) :]
+    return value_tag(Partial(part) if part else MASKED)
 
 
 def _schema_note(schema: SchemaUse) -> str:
@@ -179,10 +184,10 @@ def _textual(data: bytes, text: str, content_type: str, shown: int) -> Payload:
     return Payload(kind="json" if valid else "text", size=len(data), shown=shown, html=html, note=note)
 
 
-def pretty(text: str) -> SafeString:
+def pretty(text: str, tag: Callable[[str, str], str] | None = None) -> SafeString:
     """Indent JSON, which may be cut off anywhere, and colour it unless it is very long. Time and length grow linearly."""
     coloured = len(text) <= MOST_COLOURED
-    pieces = (_token_html(kind if coloured else "", piece) for kind, piece in _indented(text))
+    pieces = ((tag or _token_html)(kind if coloured else "", piece) for kind, piece in _indented(text))
     return mark_safe("".join(pieces))  # noqa: S308 - each piece is escaped; calling format_html for each would take seconds
 
 

@@ -9,13 +9,21 @@ from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
 
-from dashboard.privacy import DisplayValue, Masked
+from dashboard.privacy import DisplayValue, Masked, Partial
 from dashboard.rendering.text import format_exact, format_fine, format_time, in_one_second, shorten, visible
+from eventstore.config import Show
 from eventstore.model import NO_TIME
 
 TIME_UNKNOWN = '<span class="soft">time unknown</span>'
 LONGEST_UNBROKEN = 24
 """Characters of an id that stay on one line. That many fit the narrowest page."""
+
+PARTS = {
+    Show.HASH: ("mark", "Masked: this mark stands for the value"),
+    Show.LAST4: ("last 4", "Masked: only the last four characters"),
+    Show.YEAR: ("year", "Masked: only the year"),
+}
+"""The label beside what stands in for a value, and its title."""
 
 
 def time_tag(at: datetime, style: str, now: datetime) -> str:
@@ -51,8 +59,16 @@ def value_tag(value: DisplayValue, length: int = 0) -> str:
     """The mark of a masked value, or the isolated text, shortened to ``length`` characters unless that is 0."""
     if isinstance(value, Masked):
         return value.__html__()
+    if isinstance(value, Partial):
+        return part_tag(value)
     text = visible(value)
     return f"<bdi>{escape(shorten(text, length) if length else text)}</bdi>"
+
+
+def part_tag(value: Partial) -> str:
+    """What stands in for a value, with a label that says so: it must not be taken for the value."""
+    label, title = PARTS[value.of]
+    return f'<bdi class="masked-part" data-part="{label}" title="{title}">{escape(visible(value))}</bdi>'
 
 
 def copy_tag(text: str, what: str) -> str:

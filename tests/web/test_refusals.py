@@ -1,5 +1,6 @@
 """Refusals, logins and logouts are on the record, and no client can fill it with them."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,11 +10,14 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.test.utils import override_settings
 
+from dashboard.access.policy import TABLE
 from dashboard.auditing import refusals
 from dashboard.auditing.acts import Act, acts
 from dashboard.auditing.refusals import write_ended
 from dashboard.auditing.verification import verify
 from dashboard.models import Refusal, State
+from dashboard.rendering.audit_text import RIGHTS, right_text
+from eventstore.actions import action_named
 from tests import people
 from tests.people import PASSWORD
 from tests.web.desk import Desk, opened_desk, text
@@ -41,7 +45,15 @@ def test_a_page_that_somebody_may_not_see_is_on_the_record_by_its_name_alone(des
     assert (act.actor, act.resource.name, act.state) == ("viewer", "audit", State.FAILED)
     assert dict(act.details) == {"wanted": "read_audit", "address": "127.0.0.1"}
     assert verify() is None
-    assert "Refused audit" in text(desk.get("/audit/"))
+    page = text(desk.get("/audit/"))
+    assert "Refused: Audit" in page
+    assert re.search(r"Wanted to ?read the audit record", page)
+
+
+def test_every_right_of_the_table_has_words_on_the_record() -> None:
+    """An auditor knows no names of the program."""
+    assert all(name in RIGHTS or action_named(name) is not None for name in TABLE)
+    assert not any("_" in right_text(name) for name in TABLE)
 
 
 def test_more_of_the_same_are_counted_and_become_one_entry(desk: Desk) -> None:

@@ -247,3 +247,9 @@ def test_a_topic_that_a_link_has_named_can_be_left_out_again(replaying: Desk) ->
     shown = preview(replaying, {**EVERYTHING, "topic": TOPIC}).content.decode()
     assert re.search(rf'<input type="checkbox" id="topic" name="topic" value="{TOPIC}" checked>', shown)
     assert 'id="topic"' not in preview(replaying, EVERYTHING).content.decode()
+
+
+def test_the_ticket_of_the_open_case_is_filled_in(replaying: Desk) -> None:
+    assert 'maxlength="60" value=""' in preview(replaying, EVERYTHING).content.decode()
+    replaying.client("support").post("/cases/openings/", {"ticket": "SUP-77", "reason": WHY})
+    assert 'maxlength="60" value="SUP-77"' in preview(replaying, EVERYTHING).content.decode()

@@ -14,6 +14,7 @@ from dashboard.auditing.reasons import LONGEST_DIGEST, LONGEST_REASON, ReasonFor
 from dashboard.gateway import desk
 from dashboard.jobs.asked import Said, speed_field, speed_of
 from dashboard.models import State
+from dashboard.privacy.by_reason.of_request import open_case_of
 from dashboard.replays.asking.asked import (
     Asked,
     IncompleteReplay,
@@ -140,6 +141,7 @@ def _preview(request: HttpRequest, asked: Asked, said: ReplaySaid, *, until: str
         "said": said,
         "longest_reason": LONGEST_REASON,
         "longest_ticket": LONGEST_TICKET,
+        "ticket": said.ticket or (case.ticket if (case := open_case_of(request)) else ""),
         "back": reverse("replays"),
     }
     try:

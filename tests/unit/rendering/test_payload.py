@@ -11,6 +11,7 @@ from dashboard.privacy import AccessProfile
 from dashboard.rendering.payload import DEEPEST, HEX_BYTES, MOST_BYTES, hex_lines, payload_of, payload_of_event, pretty
 from eventstore.model.events import Event, Message, Position, SchemaUse
 from tests.unit.messages import PUBLISHED
+from tests.unit.privacy.rules import config
 
 SUPPORT = AccessProfile(name="support", sees_values=True)
 VIEWER = AccessProfile(name="viewer", sees_values=False)
@@ -169,3 +170,15 @@ def test_a_viewer_does_not_even_learn_how_a_payload_is_made() -> None:
     use = SchemaUse(kind="Avro", version="3", converted=True)
     for shown_event in (event(b'{"n":7}', use), event(b"", null=True), event(b"\x8f", encrypted=True)):
         assert payload_of_event(shown_event, VIEWER, LIMIT).kind == "hidden"
+
+
+def test_what_stands_in_for_a_value_is_marked_and_says_what_it_is(settings: Any) -> None:
+    settings.EVENTDESK = config()
+    data = b'{"patient": {"born": "1953-04-02", "insurance": "A1234<\\"\\\\9", "email": "a@b.org", "name": "Berg"}}'
+    page = str(payload_of_event(event(data), VIEWER, LIMIT).html)
+    assert '<bdi class="masked-part" data-part="year" title="Masked: only the year">1953</bdi>' in page
+    assert 'data-part="last 4" title="Masked: only the last four characters">…&lt;' in page
+    assert 'data-part="mark"' in page
+    assert "masked-" not in page.replace("masked-part", "")
+    for limit in range(1, 200):
+        payload_of_event(event(data), VIEWER, limit)
