@@ -22,6 +22,7 @@ REGISTER_THEMSELVES = (
     "dashboard.redrives.action_rules",
     "dashboard.generations.action_rules",
     "dashboard.replays.asking.action_rules",
+    "dashboard.replays.live.action_rules",
     "dashboard.record.action_rules",
     "dashboard.erasure.action_rules",
     "dashboard.reveals.action_rules",

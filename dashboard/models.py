@@ -51,7 +51,7 @@ class ApiToken(models.Model):
 
 class LoginAttempt(models.Model):
     """A password that was tried, under each key that is limited: the name, and the address. One that was right is removed.
-    Failures with neither an account nor a known address have another row, under one key for all, while they are recorded.
+    Failures without an account have another row, under one key for all, while they are recorded.
 
     Written by ``dashboard.access.login_limit`` alone. ``key`` never holds a name that no account has: it may be a password.
     """

@@ -48,6 +48,18 @@ REFUSED = register(
     )
 )
 """Nobody performs it: what somebody tried who may not is recorded so, by ``dashboard.auditing.refusals``."""
+CONNECT = register(
+    Action(
+        name="connect",
+        acts_on=frozenset({API_TOKEN}),
+        title="Connect by API token",
+        doing="is being connected",
+        undo=Undo(possible=False, how="What was seen cannot be unseen. Revoke the token."),
+        exclusive=False,
+    )
+)
+"""Nobody performs it: the tail's websocket records it."""
+allow(CONNECT, Rule(roles=frozenset()))
 ALLOW_LOGINS = register(
     Action(
         name="allow_logins",

@@ -18,20 +18,17 @@ WINDOW = timedelta(minutes=15)
 PER_NAME = 10
 PER_ADDRESS = 50
 """More than for a name: the people of an office may share one address."""
-RECORDED_OF_NOBODY = 200
-"""Failures on the audit record in a window with neither an account nor a known address. Each may have a name of its own."""
+RECORDED_OF_NOBODY = 20
+"""Failures on the audit record in a window without an account. Each may have a name of its own, and an address of its own: who
+has one IPv6 network has 65,536 of those that are limited."""
 _NOBODY = "nobody"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """One try that counts. ``account`` is the name, if an account has it; ``limits`` are pairs of a key and its limit.
-
-    ``of_nobody`` has neither an account nor a known address.
-    """
+    """One try that counts. ``account`` is the name, if an account has it; ``limits`` are pairs of a key and its limit."""
 
     account: str
-    of_nobody: bool
     rows: Sequence[int]
     limits: Sequence[tuple[str, int]]
 
@@ -57,7 +54,7 @@ def begin(name: str, address: str) -> Attempt | Refused:
     if ends:
         LoginAttempt.objects.filter(pk__in=rows).delete()
         return Refused(wait=max(max(ends) - now, timedelta(seconds=1)))
-    return Attempt(account=account, of_nobody=not account and address == NOT_KNOWN, rows=rows, limits=limits)
+    return Attempt(account=account, rows=rows, limits=limits)
 
 
 def succeeded(attempt: Attempt) -> None:
@@ -67,11 +64,12 @@ def succeeded(attempt: Attempt) -> None:
 
 
 def goes_on_record(attempt: Attempt) -> bool:
-    """Whether this failure is recorded: of those of nobody, a number in each window, or one client could fill the record.
+    """Whether this failure gets an entry: of those without an account, a number in each window, or one client could fill the
+    record. The caller counts the others.
 
     Past it they are answered as before: if they were refused, whoever is not refused would have an account.
     """
-    if not attempt.of_nobody:
+    if attempt.account:
         return True
     row = LoginAttempt.objects.create(key=_NOBODY, at=datetime.now(UTC))
     if _full_until(_NOBODY, RECORDED_OF_NOBODY, own=[row.pk]) is None:
@@ -81,8 +79,8 @@ def goes_on_record(attempt: Attempt) -> bool:
 
 
 def reached(attempt: Attempt) -> Sequence[str]:
-    """The keys of this attempt that have reached their limit: refused from now on, or of nobody, and no longer recorded."""
-    limits = [*attempt.limits, *([(_NOBODY, RECORDED_OF_NOBODY)] if attempt.of_nobody else [])]
+    """The keys of this attempt that have reached their limit: refused from now on, or without an account, and only counted."""
+    limits = [*attempt.limits, *([(_NOBODY, RECORDED_OF_NOBODY)] if not attempt.account else [])]
     return [key for key, limit in limits if _full_until(key, limit) is not None]
 
 

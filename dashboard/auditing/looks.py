@@ -31,9 +31,24 @@ SEARCH_MASKED = register(
         exclusive=False,
     )
 )
-for action in (LOOK, SEARCH_MASKED):
+EXPORT_PAYLOAD = register(
+    Action(
+        name="export_payload",
+        acts_on=frozenset({AGGREGATE, EVENT}),
+        title="Download payload",
+        doing="is being downloaded",
+        undo=Undo(possible=False, how="A file that was downloaded cannot be taken back."),
+        exclusive=False,
+    )
+)
+for action in (LOOK, SEARCH_MASKED, EXPORT_PAYLOAD):
     allow(action, Rule(roles=frozenset()))
 """Nobody performs them: pages record them."""
+
+
+def note_payload(person: str, resource: Resource, address: str) -> None:
+    """This person has downloaded all that this event holds, as it is in the store, from this address."""
+    _note(person, EXPORT_PAYLOAD, resource, {"values": CLEAR, "address": address or None})
 
 
 def note_look(person: str, resource: Resource, values: str) -> None:

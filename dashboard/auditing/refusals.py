@@ -80,7 +80,19 @@ def _write(refusal: Refusal) -> int:
         entry = json.loads(current.entry)
         minutes = WINDOW // timedelta(minutes=1)
         details = {**entry.pop("details"), "times": current.more, "until": current.until, "within_minutes": minutes}
-        write_next(
-            head, act=uuid4(), state=State.FAILED, begins=True, action=REFUSED.name, details=canonical(details), **entry
-        )
+        said = {"state": State.FAILED, "action": REFUSED.name, "details": canonical(details), **entry}
+        write_next(head, act=uuid4(), begins=True, **said)
     return 1
+
+
+def note_counted(actor: Actor, action: str, resource: Resource, details: Mapping[str, Any]) -> None:
+    """Record what was done and may be done very often, as refusals are: the first at once, those that follow as a count."""
+    write_ended()
+    key = hashlib.sha256(json.dumps([action, actor.name, actor.via, resource.key, canonical(details)]).encode()).hexdigest()
+    of_whom = {"actor": storable(actor.name), "via": storable(actor.via), **columns_of(resource)}
+    entry = json.dumps({"action": action, "state": State.DONE.value, **of_whom, "details": dict(details)})
+    until = datetime.now(UTC) + WINDOW
+    if Refusal.objects.get_or_create(key=key, defaults={"until": until, "entry": entry})[1]:
+        noted(actor, action, resource, details)
+    else:
+        Refusal.objects.filter(key=key).update(more=F("more") + 1)

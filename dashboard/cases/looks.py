@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest
 
+from dashboard.access.client_address import client_address
 from dashboard.auditing import looks
 from dashboard.privacy import AccessProfile, Origin
 from dashboard.privacy.by_reason.of_request import open_case_of
@@ -17,16 +18,24 @@ def note_aggregate(request: HttpRequest, profile: AccessProfile, type: str, id: 
     _note(request, profile, of, Subject(kind=AGGREGATE, aggregate_type=type, aggregate_id=id))
 
 
+def note_payload(request: HttpRequest, of: Origin) -> None:
+    """An event's payload is about to be downloaded, with an open case or without."""
+    looks.note_payload(person_of(request).username, resource_of(_event(of)), client_address(request))
+
+
 def note_event(request: HttpRequest, profile: AccessProfile, of: Origin) -> None:
     """An event was shown with all that it says."""
-    subject = Subject(
+    _note(request, profile, of, _event(of))
+
+
+def _event(of: Origin) -> Subject:
+    return Subject(
         kind=EVENT,
         topic=of.topic,
         aggregate_type=of.aggregate_type,
         aggregate_id=of.aggregate_id,
         event_id=of.event_id,
     )
-    _note(request, profile, of, subject)
 
 
 def _note(request: HttpRequest, profile: AccessProfile, of: Origin, subject: Subject) -> None:

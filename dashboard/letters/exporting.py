@@ -8,6 +8,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from dashboard.auditing.looks import CLEAR, MASKED
 from dashboard.gateway import desk
 from dashboard.letters.action_rules import EXPORT_LETTERS
 from dashboard.letters.asked import asked_for
@@ -32,14 +33,14 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     asked = asked_for(request.POST, topic, name)
     profile = profile_of(request).standing()  # a file outlives a reveal
     entered = filter_form.read_filter(request.POST.get("filter", ""), profile_of(request), topics=asked.searched)
-    if entered.problem:
+    if filter_form.noted_if_refused(request, entered).problem:
         return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
     if asked.dead is None:
         text = "The subscription has no dead-letter topic, so there is nothing to export."
         return problem(request, Problem(status=404, title="No dead letters", text=text))
     details = {
         "of": f"{asked.topic.name} {name}",
-        "values": "shown" if profile.sees_values else "masked",
+        "values": CLEAR if profile.sees_values else MASKED,
         "filtered": entered.filter is not None,
     }
     actor = Actor(name=person_of(request).username, via="page")

@@ -23,7 +23,11 @@ APPLICATION = {"system": DICOM, "code": "110100", "display": "Application Activi
 AUTHENTICATION = {"system": DICOM, "code": "110114", "display": "User Authentication"}
 ALERT = {"system": DICOM, "code": "110113", "display": "Security Alert"}
 EXPORT = {"system": DICOM, "code": "110106", "display": "Export"}
-_TYPES = {"log_in": AUTHENTICATION, "log_out": AUTHENTICATION, "refused": ALERT}
+QUERY = {"system": DICOM, "code": "110112", "display": "Query"}
+_TYPES = {"log_in": AUTHENTICATION, "log_out": AUTHENTICATION, "refused": ALERT, "search_masked": QUERY}
+_REVEALS = {"reveal", "emergency_reveal"}
+_READ = {"look", "search_masked", *_REVEALS}
+"""What shows something and changes nothing. Exports do so too."""
 _OUTCOMES = {State.DONE: "0", State.PARTLY_DONE: "4", State.FAILED: "8"}
 """Success, minor failure, serious failure. An act that is open or whose outcome is unknown has none."""
 PERSON, THING = "1", "2"
@@ -45,7 +49,7 @@ def audit_event(act: Act) -> dict[str, Any]:
         "id": str(act.act),
         "type": _TYPES.get(act.action, EXPORT if act.action.startswith("export") else APPLICATION),
         "subtype": [_filled(system=f"{OURS}:action", code=_code(act.action), display=action.title if action else None)],
-        "action": "R" if act.action.startswith("export") else "E",
+        "action": "R" if act.action in _READ or act.action.startswith("export") else "E",
         "recorded": _instant(act.begun),
         **outcome,
         "outcomeDesc": _text(act.outcome.get("reason")) or str(act.state),
@@ -60,7 +64,7 @@ def audit_event(act: Act) -> dict[str, Any]:
 
 
 def _agent(act: Act) -> dict[str, Any]:
-    address = _text(act.details.get("address"))
+    address = _text(act.details.get("from" if act.action in _REVEALS else "address"))
     who = {"identifier": {"system": f"{OURS}:account", "value": _text(act.actor) or "unknown"}}
     network = {"network": {"address": address, "type": "2"}} if address else {}
     return {"who": who, "name": _text(act.actor) or "unknown", "requestor": True, **network}

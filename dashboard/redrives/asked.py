@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from dashboard.gateway import desk
 from dashboard.letters.asked import NOT_WRITTEN, Asked, as_posted, asked_for, chosen_in, posted_in
-from dashboard.web.filter_form import EnteredFilter, read_filter
+from dashboard.web.filter_form import EnteredFilter, noted_if_refused, read_filter
 from dashboard.web.pages import profile_of
 from eventstore.letters import DeadLetterTopic
 from eventstore.model import InvalidPosition, NotSupported, Position, Subscription
@@ -60,7 +60,7 @@ def asked_redrive(request: HttpRequest, topic: str, name: str) -> AskedRedrive |
     chosen = _posted(given["letters"], asked.dead) if "letters" in given else chosen_in(given, asked.dead)
     text = "" if chosen else given.get("filter", "")
     entered = read_filter(text, profile_of(request), topics=asked.searched)
-    if entered.problem:
+    if noted_if_refused(request, entered).problem:
         return entered
     if not chosen and "all" not in given:
         raise InvalidPosition("No letter was chosen. Tick the letters to be redriven, or redrive all.")

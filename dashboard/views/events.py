@@ -66,10 +66,11 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
 
 @page("see_payloads")
 def payload(request: HttpRequest, id: str) -> HttpResponse:
-    """The message's bytes for download. A browser must never render them."""
+    """The message's bytes for download, which is recorded. A browser must never render them."""
     row = _find(request, id).row
     if row.event is None:
         raise UnknownEvent("The payload cannot be read now: the store is away, or retention has trimmed it.")
+    looks.note_payload(request, origin_of_row(row))
     response = HttpResponse(row.event.message.payload, content_type="application/octet-stream")
     response["Content-Disposition"] = 'attachment; filename="payload.bin"'
     response["X-Content-Type-Options"] = "nosniff"

@@ -26,7 +26,7 @@ LIMITS = {
     "name": "logins for this name are refused",
     "unknown": "logins for this name are refused",
     "address": "logins for this address are refused",
-    "nobody": "failures without an account and an address are not recorded",
+    "nobody": "failures without an account are counted and not recorded one by one",
 }
 """What follows once a limit is reached, by the first word of its key."""
 TOO_MANY = "too_many"
@@ -92,6 +92,7 @@ def _note(request: HttpRequest, name: str, action: Action) -> None:
 def _record_failure(attempt: login_limit.Attempt, address: str) -> None:
     """On the audit record: whose account, from where, and what a limit does from now on; never what was typed."""
     if not login_limit.goes_on_record(attempt):
+        note_refusal(NOBODY, account(NO_ACCOUNT), LOG_IN.name, reason="more failed logins", address=address or None)
         return
     details = {"address": address or None}
     if reached := login_limit.reached(attempt):

@@ -227,7 +227,8 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "", too_many:
 def _filter(request: HttpRequest, topics: Sequence[Topic] = ()) -> filter_form.EnteredFilter:
     """The filter as the socket will take it: a tail outlives an open case, and shows what the role sees without one."""
     names = [topic.name for topic in topics]
-    return filter_form.read_filter(request.GET.get("filter", ""), standing_profile_of(request), topics=names)
+    entered = filter_form.read_filter(request.GET.get("filter", ""), standing_profile_of(request), topics=names)
+    return filter_form.noted_if_refused(request, entered)
 
 
 def _start(request: HttpRequest, watched: Watched) -> Start:

@@ -10,14 +10,14 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard.auditing.looks import note_search
+from dashboard.auditing.looks import SEARCH_MASKED, note_search
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, filter_problem, handles_in_filter, ids_in_filter, may_search, public_name
 from dashboard.privacy.by_reason.of_request import open_case_of, unnoted_profile_of
 from dashboard.privacy.filtering import asked_by_reason
 from dashboard.rendering import EventLine, build_line
 from dashboard.rendering.text import format_duration
-from dashboard.web.pages import person_of, profile_of
+from dashboard.web.pages import person_of, profile_of, refused_for
 from eventstore.model import Topic
 from eventstore.scanning import Scan, ScanProgress, ScanRequest, ScanState
 from eventstore.search import DeliverySource, Filter, InvalidFilter, parse_filter
@@ -92,7 +92,15 @@ def entered_filter(
     A filter on values that are masked for the person is refused, because a match would tell what an event contains. ``topics``
     are those whose events the page shows; without them, it has to be allowed for the events of any topic.
     """
-    return read_filter(request.GET.get("filter", ""), profile_of(request), deliveries=deliveries, topics=topics)
+    entered = read_filter(request.GET.get("filter", ""), profile_of(request), deliveries=deliveries, topics=topics)
+    return noted_if_refused(request, entered)
+
+
+def noted_if_refused(request: HttpRequest, entered: EnteredFilter) -> EnteredFilter:
+    """The same filter. If it is refused, the record says that, and not that the person may not see the page."""
+    if entered.status == HTTPStatus.FORBIDDEN:
+        refused_for(request, SEARCH_MASKED.name)
+    return entered
 
 
 def read_filter(

@@ -19,7 +19,7 @@ from dashboard.models import Person
 from dashboard.privacy.by_reason.of_request import open_case_of
 from dashboard.rendering.url_segments import respelled
 from dashboard.web.database_problem import database_problem
-from dashboard.web.pages import MARK, not_found, problem, problem_of
+from dashboard.web.pages import MARK, WANTED, not_found, problem, problem_of
 from eventstore.actions import Actor
 from eventstore.model import EventStoreError
 
@@ -66,7 +66,7 @@ class DeskMiddleware:
             response = _link_of_another_system(request) or self.get_response(request)
         response.setdefault("Cache-Control", "no-store, private")
         response["X-Robots-Tag"] = "noindex, nofollow"
-        if response.status_code == HTTPStatus.FORBIDDEN:
+        if response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED):
             _record_refusal(request)
         return response
 
@@ -90,7 +90,7 @@ class DeskMiddleware:
 def _record_refusal(request: HttpRequest) -> None:
     """On the audit record: who, which page, and what they may not do; never the address, which names what they looked for."""
     page = request.resolver_match
-    wanted = str(getattr(page.func, MARK, "")) if page else ""
+    wanted = str(getattr(request, WANTED, "") or (getattr(page.func, MARK, "") if page else ""))
     address = client_address(request) or None
     if isinstance(request.user, Person):
         where = (page.url_name if page else None) or "page"

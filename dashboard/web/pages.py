@@ -46,6 +46,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 READING = ("GET",)
 MARK = "page_action"
+WANTED = "wanted"
 PAGE_PARAMETER = "page"
 NOTHING_YET = "nothing-yet"
 FIRST_CHARACTERS = "Search for the first characters of the id at the top. Search is case-sensitive."
@@ -195,6 +196,11 @@ def nothing_yet(request: HttpRequest, *, there: bool) -> HttpResponse | None:
     if htmx is None or not wants_fragment(request) or htmx.target != NOTHING_YET:
         return None
     return load_whole_page() if there else HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def refused_for(request: HttpRequest, wanted: str) -> None:
+    """Say what this request asks for that its person may not do, where that is not what the whole page needs."""
+    setattr(request, WANTED, wanted)
 
 
 def problem(request: HttpRequest, what: Problem) -> HttpResponse:

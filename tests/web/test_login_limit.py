@@ -1,6 +1,7 @@
 """Failed logins: limited by name and by address, on the record, and allowed again by an admin."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from dashboard.access import login_limit
 from dashboard.access.command_actions import account, address
 from dashboard.access.login_limit import PER_ADDRESS, PER_NAME, WINDOW
 from dashboard.auditing.acts import acts
+from dashboard.auditing.refusals import write_ended
 from dashboard.auditing.verification import verify
-from dashboard.models import AuditEntry, LoginAttempt, Role, State
+from dashboard.models import AuditEntry, LoginAttempt, Refusal, Role, State
 from tests import people
 from tests.people import PASSWORD
 from tests.web.test_commands import run
@@ -139,15 +141,28 @@ def test_made_up_names_from_unknown_addresses_cannot_fill_the_record_and_are_ans
     monkeypatch.setattr(login_limit, "RECORDED_OF_NOBODY", 3)
     people.support()
     assert [answer(f"name-{number}").status_code for number in range(6)] == [200] * 6
-    assert len(acts()) == 3
-    assert "without an account and an address are not recorded for up to 15 minutes" in acts()[0].details["limit_reached"]
-    assert "limit_reached" not in acts()[1].details
+    recorded = acts(action="log_in")
+    assert len(recorded) == 3
+    assert "without an account are counted and not recorded one by one for up to 15" in recorded[0].details["limit_reached"]
+    assert "limit_reached" not in recorded[1].details
+    assert len(acts(action="refused")) == 1, "those after it are counted"
     assert answer("support").status_code == 200
-    assert (acts()[0].resource, len(acts())) == (account("support"), 4)
+    assert (acts()[0].resource, len(acts(action="log_in"))) == (account("support"), 4)
     assert answer("support", PASSWORD).status_code == 302
     LoginAttempt.objects.update(at=LoginAttempt.objects.earliest("at").at - WINDOW)
     answer("name-7")
     assert len(acts(action="log_in")) == 6, "the record takes them again in the next window"
+
+
+def test_however_many_addresses_a_client_has_it_cannot_fill_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_limit, "RECORDED_OF_NOBODY", 4)
+    for number in range(9):
+        assert answer(f"name-{number}", came_from=f"2001:db8:0:{number}::1").status_code == 200
+    assert AuditEntry.objects.count() == 4 * 2 + 1
+    Refusal.objects.update(until=datetime.now(UTC))
+    write_ended()
+    assert acts(action="refused")[0].details["times"] == 4
+    assert verify() is None
 
 
 @pytest.mark.parametrize("option", ["--name", "--address"])

@@ -6,12 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from dashboard.auditing.acts import acts
+from dashboard.models import State
 from scripts import check_record
 from tests.unit.auditing.helpers import an_act, sql
 from tests.unit.auditing.sealed import everything, put, tampered
@@ -47,15 +50,30 @@ def verify(folder: Path, *more: str) -> str:
 def test_a_record_is_sealed_verified_and_exported_for_a_check_elsewhere(sealed: Path) -> None:
     an_act()
     said = verify(sealed, "--export", f"{sealed}/record.ndjson")
-    assert "The chain holds: entries 1 to 6" in said
+    assert "The chain holds: entries 1 to 7" in said, "with the entry of the export itself"
     assert "All 1 seals hold" in said
-    assert "2 entries came after it" in said
+    assert "3 entries came after it" in said
+    (exported,) = acts(action="export_record")
+    assert (exported.state, exported.via, exported.details["whole"]) == (State.DONE, "shell", True)
     seals = list(check_record.seals_in(sealed / "record.seals", *check_record.public_key(sealed / "seal.key.pub")))
     assert [seal.size for seal in seals] == [4]
     with (sealed / "record.ndjson").open() as lines:
-        assert check_record.check(lines, seals) == 6
+        assert check_record.check(lines, seals) == 7
     with pytest.raises(CommandError, match="was not written"):
         verify(sealed, "--export", f"{sealed}/record.ndjson")
+    assert len(acts(action="export_record")) == 1
+
+
+@pytest.mark.parametrize("changed", [lambda text: text.replace("\n4\n", "\n3\n"), lambda text: ""])
+def test_a_record_of_which_no_seal_holds_does_not_pass(sealed: Path, changed: Callable[[str], str]) -> None:
+    file = sealed / "record.seals"
+    assert "All 1 seals hold" in verify(sealed)
+    file.write_text(changed(file.read_text()))
+    with pytest.raises(CommandError, match="No seal holds"):
+        verify(sealed)
+    put(tampered("changed", everything(), 2))
+    with pytest.raises(CommandError, match="broken at entry 3"):
+        verify(sealed)
 
 
 def test_the_first_broken_place_is_named(sealed: Path) -> None:
@@ -110,14 +128,14 @@ def test_what_is_printed_to_check_a_record_without_a_desk_works(sealed: Path) ->
     shutil.copy(ROOT / "scripts/check_record.py", sealed)
     with_script, with_openssl = printed_checks()
     status, said = at_a_shell(with_script, sealed)
-    assert (status, said[:44]) == (0, "WHOLE: entries 1 to 6 hold, those to 4 by a "), said
+    assert (status, said[:44]) == (0, "WHOLE: entries 1 to 7 hold, those to 4 by a "), said
     seals = sealed / "record.seals"
     first = seals.read_text()
     with override_settings(EVENTDESK_SEAL_KEY=str(sealed / "seal.key"), EVENTDESK_SEALS=str(seals)):
-        assert "Sealed 6 entries" in run("seal_record")
+        assert "Sealed 7 entries" in run("seal_record")
     status, said = at_a_shell(with_openssl, sealed)
     assert (status, said) == (0, "Signature Verified Successfully\n")
-    assert (sealed / "text").read_text().splitlines()[1] == "6", "the last seal is checked"
+    assert (sealed / "text").read_text().splitlines()[1] == "7", "the last seal is checked"
     seals.write_text(first.replace("\n4\n", "\n3\n"))
     assert at_a_shell(with_openssl, sealed)[0] != 0
     status, said = at_a_shell(with_script, sealed)

@@ -141,6 +141,26 @@ def check_audit_event(event: dict[str, Any]) -> None:
     _check_texts(event)
 
 
+@pytest.mark.parametrize(
+    ("action", "type", "details"),
+    [
+        ("look", "110100", {}),
+        ("search_masked", "110112", {}),
+        ("reveal", "110100", {"from": "203.0.113.7"}),
+        ("emergency_reveal", "110100", {"from": "203.0.113.7"}),
+        ("export_payload", "110106", {"address": "203.0.113.7"}),
+    ],
+)
+def test_what_shows_something_is_a_read_with_the_address_that_is_known(
+    desk: Desk, action: str, type: str, details: dict[str, str]
+) -> None:
+    noted(Actor(name="anna"), action, PATIENT, details)
+    (event,) = exported(desk, f"format=fhir&action={action}")
+    check_audit_event(event)
+    assert (event["action"], event["type"]["code"]) == ("R", type)
+    assert event["agent"][0].get("network") == ({"address": "203.0.113.7", "type": "2"} if details else None)
+
+
 def test_every_kind_of_act_is_a_valid_audit_event(desk: Desk) -> None:
     record = DatabaseRecord()
     for ending in Ending:

@@ -77,11 +77,13 @@ class SealsFile:
         self.path, self._descriptor = path, descriptor
 
     def add(self, text: str) -> None:
-        """Write one seal; it is on the disk afterwards. Behind one that was cut off by a crash it begins anew."""
-        end = _tail(self.path, 2)
-        begin = "" if not end or end.endswith("\n\n") else "\n" if end.endswith("\n") else "\n\n"
+        """Write one seal; it is on the disk afterwards. Behind one that a crash cut off it begins anew. ``SealsProblem``."""
         try:
-            os.write(self._descriptor, f"{begin}{text}\n".encode())
+            end = _tail(self.path, 2)
+            begin = "" if not end or end.endswith("\n\n") else "\n" if end.endswith("\n") else "\n\n"
+            left = f"{begin}{text}\n".encode()
+            while left:  # a disk that is nearly full takes a part, and the next write tells why
+                left = left[os.write(self._descriptor, left) :]
             os.fsync(self._descriptor)
         except OSError as error:
             raise SealsProblem(f"The seals in {self.path} cannot be written: {error.strerror}.") from error

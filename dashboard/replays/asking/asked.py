@@ -10,7 +10,7 @@ from django.http import HttpRequest, QueryDict
 from dashboard.gateway import desk
 from dashboard.privacy import NOBODY, AccessProfile, given_id, handles_in_filter, public_id
 from dashboard.replays.reading import NOT_READ, Until, ends_in, ends_told, time_in, ways_for
-from dashboard.web.filter_form import read_filter
+from dashboard.web.filter_form import noted_if_refused, read_filter
 from dashboard.web.pages import profile_of
 from eventstore.config import Projection
 from eventstore.model import InvalidPosition, InvalidReplay, Position
@@ -204,7 +204,7 @@ def _since(what: What, given: Mapping[str, str]) -> What:
 
 def _filtered(request: HttpRequest, what: What, given: Mapping[str, str]) -> What:
     entered = read_filter(given.get("filter", ""), profile_of(request), topics={what.topic} if what.topic else None)
-    if entered.problem:
+    if noted_if_refused(request, entered).problem:
         raise InvalidReplay(entered.problem)
     if entered.filter is None:
         raise IncompleteReplay("Give a filter: it says which events are replayed.")

@@ -7,13 +7,19 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.utils import timezone
 
+from dashboard.access.client_address import client_address
+from dashboard.access.policy import PAGE
+from dashboard.auditing import noted
 from dashboard.auditing.acts import Act
 from dashboard.gateway import desk
 from dashboard.rendering import audit_line
+from dashboard.replays.live.action_rules import EXPORT_REPLAY
 from dashboard.replays.live.history import acts_on, log_of
 from dashboard.replays.live.plan import plan_facts
 from dashboard.replays.live.shown import shown
-from dashboard.web.pages import page, profile_of, render
+from dashboard.web.pages import page, person_of, profile_of, render
+from eventstore.actions import Actor, Resource
+from eventstore.jobs import JOB
 from eventstore.replays import Watched
 
 
@@ -35,9 +41,12 @@ def report(request: HttpRequest, id: str) -> HttpResponse:
 
 @page("read_audit")
 def export(request: HttpRequest, id: str) -> HttpResponse:
-    """The same as a JSON file: names, ids, counts and times, and never a payload."""
+    """The same as a JSON file: names, ids, counts and times, and never a payload. It is recorded before it is sent."""
     found = desk().replays.watch(id)
-    answer = JsonResponse(as_json(found), json_dumps_params={"indent": 2, "ensure_ascii": False})
+    told = as_json(found)
+    actor = Actor(name=person_of(request).username, via=PAGE)
+    noted(actor, EXPORT_REPLAY.name, Resource(kind=JOB, name=found.job.id), {"address": client_address(request) or None})
+    answer = JsonResponse(told, json_dumps_params={"indent": 2, "ensure_ascii": False})
     answer["Content-Disposition"] = f'attachment; filename="replay-{found.job.id}.json"'
     return answer
 

@@ -22,6 +22,7 @@ from dashboard.access import policy
 from dashboard.auditing.looks import SEARCH_MASKED
 from dashboard.gateway import shared
 from dashboard.models import ApiToken
+from dashboard.sockets.connecting import record_connection
 from dashboard.sockets.handshake import JSON
 from dashboard.sockets.open_sockets import OpenSockets, watched_of
 from dashboard.sockets.refusing import record_refusal
@@ -78,6 +79,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close()  # not accepted yet: the handshake gets a 403, and there is no close code
             return
         self.account = account
+        await record_connection(account)
         for_scripts = JSON in self.scope["subprotocols"]
         self.framing = Framing(whole_events=for_scripts, profile=privacy.profile_of(account))
         await self.accept(subprotocol=JSON if for_scripts else None)

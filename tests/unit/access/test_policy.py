@@ -17,14 +17,15 @@ ANYTHING = topic_resource("x")
 VIEWERS = {"browse", "tail", "export_letters", "end_reveal"}
 CASES = {"open_case", "close_case", "note_in_case"}
 READS_CASES = {"read_cases", "export_case"}
-READS_REVEALS = {"read_audit", "export_record", "read_reveals", "export_reveals"} | READS_CASES
+READS_RECORD = {"read_audit", "export_record", "export_replay"}
+READS_REVEALS = READS_RECORD | {"read_reveals", "export_reveals"} | READS_CASES
 ERASURE = {"see_erasure", "forget_values", "export_erasure", "write_rules"}
 REVEALS = {"reveal"} | CASES | READS_CASES
 MOVES = {"reset_cursor", "skip_event", "skip_events", "skip_before", "clear_backlog", "expire_events", "undo_move"}
 LETTERS = {"bury_letters", "keep_letters", "redrive_letters"}
 JOBS = {"pause_job", "resume_job", "cancel_job", "throttle_job"}
 REPLAYS = {"replay_events", "promote_generation", "discard_generation"}
-HELPERS = VIEWERS | REVEALS | MOVES | LETTERS | JOBS | REPLAYS | {"see_payloads", "read_audit", "export_record"}
+HELPERS = VIEWERS | REVEALS | MOVES | LETTERS | JOBS | REPLAYS | READS_RECORD | {"see_payloads"}
 FROM_A_PAGE: dict[str, set[str]] = {
     "": set(),
     "viewer": VIEWERS,

@@ -1,5 +1,6 @@
 """Entries of the first release: their hashes stand, they are found by the same filters, and tampering with them is seen."""
 
+import itertools
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +13,12 @@ from django.db.migrations.executor import MigrationExecutor
 
 from dashboard.auditing.acts import acts, resource_filter
 from dashboard.auditing.chain import BEGINNING, DatabaseRecord
-from dashboard.auditing.entries import hash_of
+from dashboard.auditing.entries import Row, hash_of, line_of
+from dashboard.auditing.old_entries import columns_of_old, searched_columns_of_old
 from dashboard.auditing.verification import verify
 from dashboard.models import AuditEntry
 from eventstore.actions import Resource, subscription_resource, topic_resource
+from scripts import check_record
 from tests.unit.auditing.helpers import an_act, sql
 
 FIRST = {
@@ -85,6 +88,38 @@ def test_a_record_of_the_first_release_verifies_and_goes_on() -> None:
     an_act()
     assert verify() is None
     assert [entry.hash_version for entry in AuditEntry.objects.order_by("number")] == [1] * 10 + [3] * 2
+
+
+FORGED: dict[str, Any] = {"begins": False, "kind": "topic", "topic": "x", "subscription": "x", "aggregate_type": "patient"} | {
+    "aggregate_id": "4711", "name": "x", "reason": "x", "ticket": "x", "pid_namespace": "x"
+}  # fmt: skip
+
+
+def old_rows(version: int) -> list[Row]:
+    """The old entries with what a migration gave them, chained."""
+    rows: list[Row] = []
+    for old in old_entries():
+        said = {name: old[name] for name in ("state", "action", "scope", "details")}
+        more = columns_of_old(**said) | searched_columns_of_old(state=said["state"], details=said["details"])
+        previous = rows[-1].hash if rows else BEGINNING
+        row = Row(**{**old, **more, "hash_version": version, "pid_namespace": "", "previous": previous, "hash": ""})
+        rows.append(row._replace(hash=hash_of(row)))
+    return rows
+
+
+def checked(rows: list[Row]) -> int:
+    return check_record.check(iter([line_of(row).decode() for row in rows]), [])
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_without_the_desk_a_field_of_an_old_entry_that_its_hash_does_not_cover_cannot_be_invented(version: int) -> None:
+    rows = old_rows(version)
+    assert checked(rows) == len(rows)
+    for place, (name, value) in itertools.product(range(len(rows)), FORGED.items()):
+        forged = [*rows[:place], rows[place]._replace(**{name: value}), *rows[place + 1 :]]
+        if forged != rows:
+            with pytest.raises(check_record.Broken, match=f"entry {place + 1} was changed"):
+                checked(forged)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Seals: their standard form, the keys, the file, and the one who makes them."""
 
 import base64
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,6 +121,21 @@ def test_seals_follow_each_other_in_one_file_and_one_that_was_cut_off_stops_none
     assert [seal.size for seal in kept.seals] == [0, 1, 2, 4, 4, 4]
     assert len(kept.bad) == 3
     assert [seal.size for seal in kept_in(path, key.public, newest=2).seals] == [4, 4]
+
+
+def test_a_seal_of_which_the_disk_took_a_part_is_written_whole_or_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a nearly full disk does, which no test can have: a write takes 100 bytes at most, and then none."""
+    key, path, really = key_in(tmp_path), tmp_path / "record.seals", os.write
+    with appending(path) as file:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", lambda descriptor, data: really(descriptor, data[:100]))
+            file.add(seal_text(Seal(size=1, root=bytes(32), time=NOW), key))
+        assert [seal.size for seal in kept_in(path, key.public).seals] == [1]
+        path.unlink()
+        with pytest.raises(SealsProblem, match="cannot be written: No such file"):
+            file.add(seal_text(Seal(size=2, root=bytes(32), time=NOW), key))
 
 
 def test_two_do_not_write_one_file(tmp_path: Path) -> None:

@@ -33,6 +33,15 @@ def test_who_is_refused_is_on_the_record_and_what_they_may_not_but_not_what_they
     assert TOPIC not in str(entries)
 
 
+def test_a_token_that_connects_is_on_the_record_once_and_then_counted(watched: Watched) -> None:
+    for _ in range(3):
+        assert not refused(watched.script)
+    found = "SELECT actor, via, state, name, details FROM dashboard_auditentry WHERE action = 'connect' AND name = 'support'"
+    assert watched.sql(found) == [("support (API token)", "script", "done", "support", '{"values":"clear"}')]
+    (entry, more), *others = watched.sql("SELECT entry, more FROM dashboard_refusal WHERE entry LIKE '%support (API token)%'")
+    assert more >= 2 and not others and '"action": "connect"' in entry
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example"])
 def test_another_sites_page_is_refused_however_logged_in_and_with_a_token_too(watched: Watched, origin: str) -> None:
     assert refused(lambda: watched.page(origin=origin))

@@ -9,17 +9,21 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from dashboard.access.actors import command_line_actor
+from dashboard.auditing import noted
 from dashboard.auditing.entries import Row, line_of
 from dashboard.auditing.sealing import seal_settings
 from dashboard.auditing.seals.file import Kept, kept_in
 from dashboard.auditing.seals.keys import public_key
 from dashboard.auditing.verification import verify
+from dashboard.record.action_rules import EXPORT_RECORD, record_resource
 from eventstore.model import EventStoreError
 
 
 class Command(BaseCommand):
     help = (
         "Verify the audit record, and name the first broken entry. With seals, a cut tail and a chain computed anew show too."
+        " An export is recorded itself."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,7 +48,12 @@ class Command(BaseCommand):
         if broken:
             raise CommandError(f"The record is broken at entry {broken.number}: {broken.reason}.")
         self.stdout.write(f"The chain holds: entries 1 to {counted.number} stand as they were written.")
+        if kept is not NONE_GIVEN and kept.last is None:
+            raise CommandError("No seal holds. Are the file of seals and the public key those of this record?")
         self.stdout.write(_of_seals(kept, counted.number))
+
+
+NONE_GIVEN = Kept(seals=(), bad=())
 
 
 class _Counted:
@@ -64,7 +73,7 @@ def _kept(seals: str, public: str) -> Kept:
     path = Path(seals) if seals else found.seals if found else None
     key = Path(public) if public else found.public if found else None
     if path is None:
-        return Kept(seals=(), bad=())
+        return NONE_GIVEN
     if key is None:
         raise CommandError("Give the public key: --public-key FILE.")
     if not path.exists():
@@ -78,6 +87,7 @@ def _exported(export: str) -> Iterator[IO[bytes] | None]:
         yield None
         return
     with Path(export).open("xb") as file:
+        noted(command_line_actor(), EXPORT_RECORD.name, record_resource(), {"format": "entries", "whole": True})
         yield file
 
 
