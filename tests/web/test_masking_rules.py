@@ -153,3 +153,10 @@ def test_while_the_store_is_away_it_says_so(desk: Desk, monkeypatch: pytest.Monk
         if hasattr(type(desk.log), name):
             monkeypatch.setattr(type(desk.log), name, away)
     assert shown(desk, topic=TOPIC, type=TYPE).status_code == 503
+
+
+def test_the_page_is_found_beside_the_record_by_those_who_may_open_it(desk: Desk) -> None:
+    assert ['href="/masking/"' in desk.get("/audit/", role).content.decode() for role in ("privacy", "auditor")] == [
+        True,
+        False,
+    ]
