@@ -19,6 +19,15 @@ MANAGE_PEOPLE = register(
         undo=Undo(possible=False, how="An account is never removed."),
     )
 )
+SET_EMAIL = register(
+    Action(
+        name="set_email",
+        acts_on=frozenset({ACCOUNT}),
+        title="Set e-mail address",
+        doing="is being changed",
+        undo=Undo(possible=True, how="Set the address that it had before (set_email)."),
+    )
+)
 LOG_IN = register(
     Action(
         name="log_in",
@@ -88,7 +97,7 @@ REVOKE_TOKEN = register(
     )
 )
 
-for action in (PUBLISH, MANAGE_PEOPLE, ALLOW_LOGINS, MAKE_TOKEN, REVOKE_TOKEN):
+for action in (PUBLISH, MANAGE_PEOPLE, SET_EMAIL, ALLOW_LOGINS, MAKE_TOKEN, REVOKE_TOKEN):
     allow(action, Rule(roles=ADMINS, via=NO_PAGE))
 for action in (LOG_IN, LOG_OUT, REFUSED):
     allow(action, Rule(roles=frozenset()))

@@ -68,7 +68,7 @@ def noted(actor: Actor, action: str, resource: Resource, details: Mapping[str, A
     ``details`` hold names, counts, a ``reason`` and a ``ticket``; never a value of an event. Refused, with ``RuntimeError``,
     within a transaction, which could take it back.
     """
-    act, details = uuid4(), with_case(details)
+    act, details = uuid4(), with_case(details, actor.name)
     append(
         act=act,
         state=state,

@@ -1,15 +1,26 @@
 """Looks and searches on the record: what of masked data a person saw, without any of it. Importing this registers both."""
 
+import json
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.utils.crypto import salted_hmac
 
 from dashboard.access.policy import PAGE, Rule, allow
 from dashboard.auditing.chain import noted
+from dashboard.auditing.entries import storable
+from dashboard.auditing.reasons import with_case
+from dashboard.models import AuditEntry
 from eventstore.actions import AGGREGATE, STORE, TOPIC, Action, Actor, Resource, Undo, register, topic_resource
 
 EVENT = "event"
 MASKED, REVEALED, CLEAR = "masked", "revealed", "clear"
 """How values were shown."""
 MOST_PATHS = 20
+ONCE = timedelta(minutes=1)
+MOST_AT_ONCE = 200
+"""Of a person's newest searches, how many are looked through for the same one."""
+MARK_LENGTH = 16
 
 LOOK = register(
     Action(
@@ -56,11 +67,33 @@ def note_look(person: str, resource: Resource, values: str) -> None:
     _note(person, LOOK, resource, {"values": values})
 
 
-def note_search(person: str, topics: Sequence[str], paths: Collection[str]) -> None:
-    """This person has compared these masked values for equality in these topics (none: in any); with what is not recorded."""
+def note_search(person: str, topics: Sequence[str], paths: Collection[str], asked: str, found: int | None = None) -> None:
+    """This person has compared these masked values for equality in these topics (none: in any), and found so many.
+
+    What was ``asked`` is recorded as a mark alone, which nobody else's search has and nobody can compute. The same search of
+    the same person within ``ONCE`` is recorded once: a page asks it again for each of its fragments.
+    """
     resource = topic_resource(topics[0]) if len(topics) == 1 else Resource(kind=STORE)
-    details: dict[str, object] = {"fields": sorted(paths)[:MOST_PATHS], "topics": list(topics[:MOST_PATHS]), "values": MASKED}
-    _note(person, SEARCH_MASKED, resource, details)
+    fields = sorted(paths)[:MOST_PATHS]
+    mark = _mark_of(person, topics, fields, asked)
+    if _is_noted(person, mark):
+        return
+    details: dict[str, object] = {"fields": fields, "topics": list(topics[:MOST_PATHS]), "values": MASKED, "mark": mark}
+    _note(person, SEARCH_MASKED, resource, details if found is None else {**details, "found": found})
+
+
+def _mark_of(person: str, topics: Sequence[str], fields: Sequence[str], asked: str) -> str:
+    text = json.dumps([person, list(topics), list(fields), asked])
+    return salted_hmac("dashboard.auditing.looks", text, algorithm="sha256").hexdigest()[:MARK_LENGTH]
+
+
+def _is_noted(person: str, mark: str) -> bool:
+    """Whether the person's newest searches hold this one."""
+    since = datetime.now(UTC) - ONCE
+    mine = AuditEntry.objects.filter(begins=True, actor=storable(person), action=SEARCH_MASKED.name, written__gte=since)
+    newest = mine.order_by("-number").values_list("details", flat=True)[:MOST_AT_ONCE]
+    same_case = with_case({}, person).items()
+    return any(f'"mark":"{mark}"' in each and same_case <= json.loads(each).items() for each in newest)
 
 
 def _note(person: str, action: Action, resource: Resource, details: dict[str, object]) -> None:

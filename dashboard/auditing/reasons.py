@@ -15,7 +15,10 @@ LONGEST_DIGEST = 200_000
 
 CASE = "case"
 
-_open_case: ContextVar[Callable[[], int | None]] = ContextVar("open_case", default=lambda: None)
+OpenCase = tuple[int, str]
+"""The number of a case, and the name of its person."""
+
+_open_case: ContextVar[Callable[[], OpenCase | None]] = ContextVar("open_case", default=lambda: None)
 
 
 class ReasonForm(forms.Form):
@@ -49,8 +52,8 @@ class PlanForm(ReasonForm):
 
 
 @contextmanager
-def acts_belong_to(find: Callable[[], int | None]) -> Iterator[None]:
-    """What is put on the record in here belongs to the case of this number, if there is one: the one that its person has open.
+def acts_belong_to(find: Callable[[], OpenCase | None]) -> Iterator[None]:
+    """What is put on the record in here of the case's own person belongs to it, if there is one: the one that they have open.
 
     Views do not pass it along, since none may forget to. The middleware sets it for each request.
     """
@@ -61,7 +64,7 @@ def acts_belong_to(find: Callable[[], int | None]) -> Iterator[None]:
         _open_case.reset(token)
 
 
-def with_case(details: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The details of an act that begins now."""
-    number = _open_case.get()()
-    return details if number is None or CASE in details else {**details, CASE: number}
+def with_case(details: Mapping[str, Any], actor: str) -> Mapping[str, Any]:
+    """The details of an act of this actor that begins now."""
+    found = _open_case.get()() if CASE not in details else None
+    return {**details, CASE: found[0]} if found is not None and found[1] == actor else details

@@ -1,7 +1,7 @@
 """Refusals on the record: what somebody tried who may not. Bounded, or a client without a login could fill the record.
 
 Of the same person at the same place, the first refusal is an entry at once. Those that follow within ten minutes are counted,
-and become one entry when the time is over. Who is not logged in is one person, wherever the requests come from.
+become one entry when the time is over, of the same case. Who is not logged in is one person, wherever requests come from.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from dashboard.access.command_actions import REFUSED, place
 from dashboard.access.policy import PAGE
 from dashboard.auditing.chain import locked_head, noted, write_next
 from dashboard.auditing.entries import canonical, columns_of, storable
+from dashboard.auditing.reasons import CASE, with_case
 from dashboard.models import Refusal, State
 from eventstore.actions import Actor, Resource
 
@@ -55,11 +56,12 @@ def write_ended() -> int:
 
 
 def _note(actor: Actor, resource: Resource, wanted: str, details: Mapping[str, Any]) -> None:
-    key = hashlib.sha256(json.dumps([actor.name, actor.via, resource.key, wanted]).encode()).hexdigest()
+    said = with_case({"wanted": wanted} if wanted else {}, actor.name)
+    counted_by = [actor.name, actor.via, resource.key, wanted, *([said[CASE]] if CASE in said else [])]
+    key = hashlib.sha256(json.dumps(counted_by).encode()).hexdigest()
     if Refusal.objects.filter(key=key).update(more=F("more") + 1):
         return
-    said: dict[str, Any] = {"wanted": wanted} if wanted else {}
-    entry = {"actor": storable(actor.name), "via": storable(actor.via), **columns_of(resource), "details": said}
+    entry = {"actor": storable(actor.name), "via": storable(actor.via), **columns_of(resource), "details": dict(said)}
     until = datetime.now(UTC) + WINDOW
     if Refusal.objects.get_or_create(key=key, defaults={"until": until, "entry": json.dumps(entry)})[1]:
         noted(actor, REFUSED.name, resource, {**said, **details}, State.FAILED)

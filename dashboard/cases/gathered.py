@@ -12,8 +12,8 @@ from dashboard.privacy.by_reason.reveals import how_it_ended
 from dashboard.rendering import audit_line
 from dashboard.rendering.audit_text import AuditLine
 
-LATE = timedelta(minutes=5)
-"""The entry that tells of the closing is written after it."""
+LATE = timedelta(hours=12)
+"""The entry that tells of the closing is written after it, and repeated refusals are counted for a while before they are."""
 VALUES = {"masked": "values masked", "revealed": "values revealed", "clear": "values plain"}
 """How the values were shown, as a look, a search or an export has recorded it."""
 

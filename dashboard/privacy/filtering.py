@@ -30,6 +30,7 @@ _NAMED = {
     "subject": ValuePath("attributes", ("subject",)),
 }
 _OF_ANY_MESSAGE = frozenset({"key", "properties"})
+PERSONAL_IDS = "personal ids"
 NOT_BY_VALUES = "Filter by type, aggregate, id, correlation, causation or time instead"
 
 
@@ -51,6 +52,16 @@ def asked_by_reason(filter: Filter, profile: AccessProfile, topics: Collection[s
     without = replace(profile, filters_masked=False)
     asked = [one for one, types in _asked(filter.tree, None) if not _may_ask(one, without, topics, types)]
     return sorted({_told(path) for one in asked if (path := _path_of(one)) is not None})
+
+
+def searched_by_reason(profile: AccessProfile) -> list[str]:
+    """What the search box compares for the profile only by its open case: the names of masked searchable values, and
+    ``PERSONAL_IDS``."""
+    if profile.sees_values or not profile.filters_masked:
+        return []
+    without = replace(profile, filters_masked=False)
+    names = {one.name for one in settings.EVENTDESK.searchables if not may_search(one, without)}
+    return [*sorted(names), *([PERSONAL_IDS] if any_is_personal() else [])]
 
 
 def _told(path: ValuePath) -> str:

@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 
 from dashboard.access import policy
+from dashboard.auditing.looks import note_search
 from dashboard.cases import looks
 from dashboard.delivery import asked_of, figures_for, of_aggregate
 from dashboard.gateway import desk
@@ -23,6 +24,7 @@ from dashboard.privacy import (
     is_personal,
     public_id,
 )
+from dashboard.privacy.filtering import PERSONAL_IDS, searched_by_reason
 from dashboard.rendering import aggregate_url, build_line, build_pointer_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
 from dashboard.replays import offers
@@ -62,6 +64,8 @@ def index(request: HttpRequest) -> HttpResponse:
     text, profile = request.GET.get("q", "").strip(), profile_of(request)
     too_long = len(text) > LONGEST_QUERY
     hits = global_search.search(text, profile) if text and not too_long else None
+    if hits is not None:
+        _note_search(text, profile, hits)
     subscriptions = _subscriptions(text, bool(hits)) if hits is not None else []
     only = _only(hits, subscriptions)
     if only and not wants_fragment(request):
@@ -82,6 +86,15 @@ def index(request: HttpRequest) -> HttpResponse:
         "refreshes": not text and (not types or health.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_results.html")
+
+
+def _note_search(text: str, profile: AccessProfile, hits: global_search.Hits) -> None:
+    """On the record, before anything is shown, if masked values were compared: with an open case, and whether found or not."""
+    if names := searched_by_reason(profile):
+        found = len({line.position for one in hits.values if one.name in names for line in one.lines})
+        if PERSONAL_IDS in names:
+            found += sum(is_personal(one.type) for one in hits.aggregates)
+        note_search(profile.name, (), names, text, found)
 
 
 def _example(all_types: Sequence[AggregateType], profile: AccessProfile) -> str:

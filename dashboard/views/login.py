@@ -18,6 +18,7 @@ from dashboard.auditing import noted
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person
+from dashboard.privacy.by_reason.of_request import open_case_of
 from eventstore.actions import Action, Actor, Ending, Outcome
 
 NO_ACCOUNT = "(a name that no account has)"
@@ -79,6 +80,7 @@ class Login(LoginView):
 class Logout(LogoutView):
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         name = request.user.get_username()
+        open_case_of(request)  # while it is known who that is: the entry belongs to it
         response = super().post(request, *args, **options)
         if name:
             _note(request, name, LOG_OUT)

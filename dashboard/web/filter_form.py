@@ -125,7 +125,7 @@ def read_filter(
     if problem := filter_problem(filter, profile, topics):
         return EnteredFilter(text=shown, problem=problem, status=HTTPStatus.FORBIDDEN)
     if fields := asked_by_reason(filter, profile, topics):
-        note_search(profile.name, sorted(topics or ()), fields)
+        note_search(profile.name, sorted(topics or ()), fields, filter.text)
     return EnteredFilter(text=shown, filter=None if filter.empty else filter)
 
 

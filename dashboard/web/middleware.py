@@ -16,7 +16,7 @@ from dashboard.access.policy import PAGE
 from dashboard.auditing.reasons import acts_belong_to
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.models import Person
-from dashboard.privacy.by_reason.of_request import open_case_of
+from dashboard.privacy.by_reason.of_request import found_open_case
 from dashboard.rendering.url_segments import respelled
 from dashboard.web.database_problem import database_problem
 from dashboard.web.pages import MARK, WANTED, not_found, problem, problem_of
@@ -62,12 +62,12 @@ class DeskMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with acts_belong_to(lambda: _number_of_case(request)):
+        with acts_belong_to(lambda: found_open_case(request)):
             response = _link_of_another_system(request) or self.get_response(request)
+            if response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED):
+                _record_refusal(request)
         response.setdefault("Cache-Control", "no-store, private")
         response["X-Robots-Tag"] = "noindex, nofollow"
-        if response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED):
-            _record_refusal(request)
         return response
 
     def process_view(
@@ -97,11 +97,6 @@ def _record_refusal(request: HttpRequest) -> None:
         note_refusal(Actor(name=request.user.username, via=PAGE), where, wanted, address=address)
     else:
         note_refusal(NOBODY, "page", address=address)
-
-
-def _number_of_case(request: HttpRequest) -> int | None:
-    case = open_case_of(request)
-    return case.pk if case is not None else None
 
 
 def _link_of_another_system(request: HttpRequest) -> HttpResponse | None:

@@ -11,10 +11,11 @@ DEMO = "EVENTDESK_DEMO"
 OF_THE_STORE = ("EVENTDESK_DATA", "EVENTDESK_CONFIG", "EVENTSTORE_URL", "EVENTSTORE_NAMESPACES", "PULSAR_ADMIN_URL")
 """Variables that say which store a command works on. An address may hold a password: then it is not printed."""
 TAKE_A_VALUE = frozenset(
-    {"--address", "--as", "--database", "--days", "--id", "--name", "--reason", "--role", "--ticket", "--topic", "--type"}
+    {"--address", "--as", "--database", "--days", "--email", "--id", "--name", "--reason", "--role", "--ticket"}
+    | {"--topic", "--type"}
 )
 """Options that are followed by a value."""
-BEGIN_WITH_A_NAME = frozenset({"create_user", "import_events"})
+BEGIN_WITH_A_NAME = frozenset({"create_user", "import_events", "set_email"})
 """Commands whose first argument is a name or a file."""
 
 

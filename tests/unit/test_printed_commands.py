@@ -19,8 +19,8 @@ from tests.unit.printed import FILLED_IN, Printed, printed, written_by_hand
 
 PRINTED = printed()
 ORDER = (
-    "migrate", "create_user", "seed_demo", "import_events", "run_index", "run_jobs", "check_index", "create_token",
-    "list_tokens", "revoke_token", "allow_logins", "rebuild_index", "make_seal_key",
+    "migrate", "create_user", "set_email", "seed_demo", "import_events", "run_index", "run_jobs", "check_index",
+    "create_token", "list_tokens", "revoke_token", "allow_logins", "rebuild_index", "make_seal_key",
 )  # fmt: skip
 """Those first that make what others need; the rest only say how they are used."""
 INSTEAD = {"create_user": "carla", "import_events": "events.ndjson", "--database": "index", "--topic": "documents"}

@@ -13,7 +13,7 @@ from dashboard import gateway
 from eventstore.config.loading import parse_config
 from eventstore.model import Position
 from tests.people import person
-from tests.web.desk import Desk, opened_desk
+from tests.web.desk import HASH_KEY, Desk, opened_desk
 
 VALUE = "Erika Mustermann"
 CONFIG = """
@@ -32,10 +32,10 @@ WHY = {"reason": "asked by the patient", "ticket": "SUP-1"}
 
 
 @contextmanager
-def masked_desk(*, emergency: bool = False) -> Iterator[Desk]:
-    """Nobody sees ``VALUE`` but by a reveal."""
-    config = parse_config(CONFIG.format(emergency=str(emergency).lower()), "masked.toml")
-    with override_settings(EVENTDESK=config), opened_desk() as desk:
+def masked_desk(*, emergency: bool = False, more: str = "") -> Iterator[Desk]:
+    """Nobody sees ``VALUE`` but by a reveal. ``more`` is added to the configuration."""
+    config = parse_config(CONFIG.format(emergency=str(emergency).lower()) + more, "masked.toml")
+    with override_settings(EVENTDESK=config, EVENTDESK_HASH_KEY=HASH_KEY), opened_desk() as desk:
         desk.publish(2)
         yield desk
 

@@ -26,12 +26,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="letters, digits and @ . + - _")
         parser.add_argument("--role", required=True, choices=ROLES)
+        parser.add_argument("--email", default="", help="where mail is sent: about emergency reveals, to privacy officers")
         parser.add_argument("--password-stdin", action="store_true", help="read the password from the first line of stdin")
         add_as_option(parser)
 
-    def handle(self, *args: Any, name: str, role: str, password_stdin: bool, actor: str = "", **options: Any) -> None:
+    def handle(
+        self, *args: Any, name: str, role: str, password_stdin: bool, email: str = "", actor: str = "", **options: Any
+    ) -> None:
         given = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
-        person = Person(username=name, role=role)
+        person = Person(username=name, role=role, email=email)
         try:
             _check(person, given if password_stdin else None)
             password = given or secrets.token_urlsafe(15)

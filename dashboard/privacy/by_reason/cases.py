@@ -14,7 +14,7 @@ BY_TIME, BY_HAND = "time", "by hand"
 
 def open_case(person: Person) -> Case | None:
     """The person's open case."""
-    return Case.objects.filter(person=person, closed=None, ends__gt=datetime.now(UTC)).first()
+    return Case.objects.select_related("person").filter(person=person, closed=None, ends__gt=datetime.now(UTC)).first()
 
 
 def begin(person: Person, *, ticket: str, reason: str, lasts: timedelta) -> Case | None:

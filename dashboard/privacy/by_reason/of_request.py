@@ -72,10 +72,20 @@ def open_case_of(request: HttpRequest) -> Case | None:
     """The case that this person has open, and may still work on."""
     if not hasattr(request, _CASE):
         person = getattr(request, "user", None)
-        open_one = cases.open_case(person) if isinstance(person, Person) and allows(person, reveals.REVEAL) else None
-        setattr(request, _CASE, open_one)
+        setattr(request, _CASE, case_of(person) if isinstance(person, Person) else None)
     found: Case | None = getattr(request, _CASE)
     return found
+
+
+def case_of(person: Person) -> Case | None:
+    """The case that this person has open, and may still work on."""
+    return cases.open_case(person) if allows(person, reveals.REVEAL) else None
+
+
+def found_open_case(request: HttpRequest) -> tuple[int, str] | None:
+    """Its number and its person, as entries of the record are told to which case they belong."""
+    case = open_case_of(request)
+    return (case.pk, case.person.username) if case is not None else None
 
 
 def _revealed(reveal: Reveal) -> Revealed:

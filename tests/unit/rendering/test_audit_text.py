@@ -91,7 +91,7 @@ def test_what_the_store_shows_of_an_act_that_a_crash_left_open() -> None:
     assert told["The store shows"] == "stands at: 0: 7:3:0, backlog: 1,200"
 
 
-@pytest.mark.parametrize("action", ["manage_people", "make_token", "revoke_token"])
+@pytest.mark.parametrize("action", ["manage_people", "set_email", "make_token", "revoke_token"])
 def test_of_what_is_in_no_store_it_is_not_said_that_the_store_shows_something(action: str) -> None:
     assert facts(action, {"role": "viewer"}, state=State.UNKNOWN, outcome={}) == {"Role": "viewer"}
 
