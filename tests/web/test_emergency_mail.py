@@ -80,7 +80,7 @@ def test_an_account_gets_an_address_when_it_is_made_or_later_and_loses_it(desk_d
 )
 def test_what_is_no_account_or_no_address_changes_nothing(desk_databases: dict[str, str], arguments: list[str]) -> None:
     people.privacy_officer()
-    with pytest.raises(CommandError, match="Nothing was changed|is required"):
+    with pytest.raises(CommandError, match=r"Nothing was changed|is required"):
         run("set_email", *arguments)
     assert Person.objects.get(username="privacy").email == ""
     assert not acts(action="set_email")
