@@ -28,7 +28,7 @@ def mail_server(*, silent: bool = False, refuses: str = "") -> Iterator[Box]:
         daemon_threads = True
         block_on_close = False
 
-    with Server(("127.0.0.1", 0), lambda *given: Handler(box, *given)) as server:  # type: ignore[arg-type]
+    with Server(("127.0.0.1", 0), lambda *given: Handler(box, *given)) as server:
         box.url = f"smtp://127.0.0.1:{server.server_address[1]}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
