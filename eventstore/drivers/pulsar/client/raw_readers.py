@@ -143,15 +143,19 @@ def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclus
     """
     client = connection.client()
     with connection.errors():
-        reader = client.create_reader(
-            log.uri,
-            start,
-            start_message_id_inclusive=inclusive,
-            receiver_queue_size=max(1, queue),
-            subscription_role_prefix=READER_NAME,
-            # Deliver what cannot be decrypted as it is. By default the client would wait for a key for ever.
-            crypto_failure_action=pulsar.ConsumerCryptoFailureAction.CONSUME,
-        )
+        try:
+            reader = client.create_reader(
+                log.uri,
+                start,
+                start_message_id_inclusive=inclusive,
+                receiver_queue_size=max(1, queue),
+                subscription_role_prefix=READER_NAME,
+                # Deliver what cannot be decrypted as it is. By default the client would wait for a key for ever.
+                crypto_failure_action=pulsar.ConsumerCryptoFailureAction.CONSUME,
+            )
+        except pulsar.ConsumerBusy:
+            # The reader's subscription is its own: the broker was slow, and has only just made it for the client's first try.
+            raise connection.unreachable() from None
     guard.watch(reader)
     return reader
 
