@@ -20,7 +20,7 @@ from dashboard.access.command_actions import REFUSED, place
 from dashboard.access.policy import PAGE
 from dashboard.auditing.chain import locked_head, noted, write_next
 from dashboard.auditing.entries import canonical, columns_of, storable
-from dashboard.auditing.reasons import CASE, with_case
+from dashboard.auditing.reasons import with_case
 from dashboard.models import Refusal, State
 from eventstore.actions import Actor, Resource
 
@@ -57,14 +57,27 @@ def write_ended() -> int:
 
 def _note(actor: Actor, resource: Resource, wanted: str, details: Mapping[str, Any]) -> None:
     said = with_case({"wanted": wanted} if wanted else {}, actor.name)
-    counted_by = [actor.name, actor.via, resource.key, wanted, *([said[CASE]] if CASE in said else [])]
+    _count(actor, REFUSED.name, resource, said, State.FAILED, details)
+
+
+def _count(
+    actor: Actor,
+    action: str,
+    resource: Resource,
+    said: Mapping[str, Any],
+    state: State,
+    first: Mapping[str, Any] | None = None,
+) -> None:
+    """Record it now, unless it is being counted already. ``first``: details of the entry that is made now alone."""
+    counted_by = [action, actor.name, actor.via, resource.key, canonical(said)]
     key = hashlib.sha256(json.dumps(counted_by).encode()).hexdigest()
     if Refusal.objects.filter(key=key).update(more=F("more") + 1):
         return
-    entry = {"actor": storable(actor.name), "via": storable(actor.via), **columns_of(resource), "details": dict(said)}
+    of_whom = {"actor": storable(actor.name), "via": storable(actor.via), **columns_of(resource)}
+    entry = json.dumps({"action": action, "state": state.value, **of_whom, "details": dict(said)})
     until = datetime.now(UTC) + WINDOW
-    if Refusal.objects.get_or_create(key=key, defaults={"until": until, "entry": json.dumps(entry)})[1]:
-        noted(actor, REFUSED.name, resource, {**said, **details}, State.FAILED)
+    if Refusal.objects.get_or_create(key=key, defaults={"until": until, "entry": entry})[1]:
+        noted(actor, action, resource, {**said, **(first or {})}, state)
     else:
         Refusal.objects.filter(key=key).update(more=F("more") + 1)
 
@@ -82,19 +95,11 @@ def _write(refusal: Refusal) -> int:
         entry = json.loads(current.entry)
         minutes = WINDOW // timedelta(minutes=1)
         details = {**entry.pop("details"), "times": current.more, "until": current.until, "within_minutes": minutes}
-        said = {"state": State.FAILED, "action": REFUSED.name, "details": canonical(details), **entry}
-        write_next(head, act=uuid4(), begins=True, **said)
+        write_next(head, act=uuid4(), begins=True, details=canonical(details), **entry)
     return 1
 
 
 def note_counted(actor: Actor, action: str, resource: Resource, details: Mapping[str, Any]) -> None:
     """Record what was done and may be done very often, as refusals are: the first at once, those that follow as a count."""
     write_ended()
-    key = hashlib.sha256(json.dumps([action, actor.name, actor.via, resource.key, canonical(details)]).encode()).hexdigest()
-    of_whom = {"actor": storable(actor.name), "via": storable(actor.via), **columns_of(resource)}
-    entry = json.dumps({"action": action, "state": State.DONE.value, **of_whom, "details": dict(details)})
-    until = datetime.now(UTC) + WINDOW
-    if Refusal.objects.get_or_create(key=key, defaults={"until": until, "entry": entry})[1]:
-        noted(actor, action, resource, details)
-    else:
-        Refusal.objects.filter(key=key).update(more=F("more") + 1)
+    _count(actor, action, resource, details, State.DONE)
