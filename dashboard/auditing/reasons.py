@@ -21,22 +21,24 @@ OpenCase = tuple[int, str]
 _open_case: ContextVar[Callable[[], OpenCase | None]] = ContextVar("open_case", default=lambda: None)
 
 
+def required_text(longest: int, missing: str) -> forms.CharField:
+    """A field that has to be filled in, with at most so many characters. ``missing``: what is said where it is not."""
+    too_long = f"At most {longest:,} characters, please."
+    return forms.CharField(max_length=longest, strip=True, error_messages={"required": missing, "max_length": too_long})
+
+
 class ReasonForm(forms.Form):
     """Why it is done."""
 
-    reason = forms.CharField(
-        max_length=LONGEST_REASON,
-        strip=True,
-        error_messages={
-            "required": "Say why, for the record: a ticket's number, or what went wrong.",
-            "max_length": f"At most {LONGEST_REASON} characters, please.",
-        },
-    )
+    reason = required_text(LONGEST_REASON, "Say why, for the record: a ticket's number, or what went wrong.")
+
+    def entered(self, name: str) -> str:
+        """As it was typed, valid or not: it need not be typed again."""
+        return str(self.data.get(name, ""))
 
     @property
     def reason_given(self) -> str:
-        """As it was typed, valid or not: it need not be typed again."""
-        return str(self.data.get("reason", ""))
+        return self.entered("reason")
 
 
 class PlanForm(ReasonForm):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django import forms
 from django.conf import settings
 
-from dashboard.auditing.reasons import ReasonForm
+from dashboard.auditing.reasons import ReasonForm, required_text
 from dashboard.reveals.forms import LONGEST_TICKET
 
 LONGEST_NOTE = 4_000
@@ -14,14 +14,7 @@ CHOICES = (1, 2, 4, 8, 12, 24, 48, 72, 168)
 
 
 class CaseForm(ReasonForm):
-    ticket = forms.CharField(
-        max_length=LONGEST_TICKET,
-        strip=True,
-        error_messages={
-            "required": "Give the ticket, such as SUP-8812: a case is opened for one.",
-            "max_length": f"At most {LONGEST_TICKET} characters, please.",
-        },
-    )
+    ticket = required_text(LONGEST_TICKET, "Give the ticket, such as SUP-8812: a case is opened for one.")
     hours = forms.IntegerField(required=False, min_value=1)
 
     def clean_hours(self) -> int:
@@ -35,20 +28,9 @@ class CaseForm(ReasonForm):
         """Of a valid form."""
         return timedelta(hours=self.cleaned_data["hours"])
 
-    def entered(self, name: str) -> str:
-        """As it was typed, valid or not."""
-        return str(self.data.get(name, ""))
-
 
 class NoteForm(forms.Form):
-    text = forms.CharField(
-        max_length=LONGEST_NOTE,
-        strip=True,
-        error_messages={
-            "required": "Write something, or leave the case as it is.",
-            "max_length": f"At most {LONGEST_NOTE:,} characters, please.",
-        },
-    )
+    text = required_text(LONGEST_NOTE, "Write something, or leave the case as it is.")
 
     def clean_text(self) -> str:
         """Browsers end lines with CR LF. CR would be shown as a control character."""

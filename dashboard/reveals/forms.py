@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from dashboard.auditing.reasons import ReasonForm
+from dashboard.auditing.reasons import ReasonForm, required_text
 
 LONGEST_TICKET = 200
 CHOICES = (5, 10, 15, 30, 60, 120, 240, 480, 1440)
@@ -17,14 +17,7 @@ CHOICES = (5, 10, 15, 30, 60, 120, 240, 480, 1440)
 class RevealForm(ReasonForm):
     """``emergency``: by somebody without the right, who may have less time."""
 
-    ticket = forms.CharField(
-        max_length=LONGEST_TICKET,
-        strip=True,
-        error_messages={
-            "required": "Give the ticket, such as SUP-8812. If there is none, say so.",
-            "max_length": f"At most {LONGEST_TICKET} characters, please.",
-        },
-    )
+    ticket = required_text(LONGEST_TICKET, "Give the ticket, such as SUP-8812. If there is none, say so.")
     kind = forms.CharField(required=False, max_length=12)
     minutes = forms.IntegerField(required=False, min_value=1)
 
@@ -42,10 +35,6 @@ class RevealForm(ReasonForm):
     def lasts(self) -> timedelta:
         """Of a valid form."""
         return timedelta(minutes=self.cleaned_data["minutes"])
-
-    def entered(self, name: str) -> str:
-        """As it was typed, valid or not."""
-        return str(self.data.get(name, ""))
 
 
 def times(*, emergency: bool) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.auditing.acts import Act, newest
-from dashboard.auditing.reasons import LONGEST_DIGEST, LONGEST_REASON, ReasonForm
+from dashboard.auditing.reasons import LONGEST_DIGEST, LONGEST_REASON, ReasonForm, required_text
 from dashboard.gateway import desk
 from dashboard.jobs.asked import Said, speed_field, speed_of
 from dashboard.models import State
@@ -44,13 +44,7 @@ class ReplayForm(ReasonForm):
 
     digest = forms.CharField(max_length=LONGEST_DIGEST)
     seen = forms.IntegerField(min_value=0)
-    ticket = forms.CharField(
-        max_length=LONGEST_TICKET,
-        error_messages={
-            "required": "Give the ticket, such as SUP-8812. If there is none, say so.",
-            "max_length": f"At most {LONGEST_TICKET} characters, please.",
-        },
-    )
+    ticket = required_text(LONGEST_TICKET, "Give the ticket, such as SUP-8812. If there is none, say so.")
     throttle = speed_field("event")
     read = forms.CharField(required=False)
     """Posted once for each hazard that was read, by its code."""
