@@ -6,9 +6,9 @@ from dashboard.access.client_address import client_address
 from dashboard.auditing import looks
 from dashboard.privacy import AccessProfile, Origin
 from dashboard.privacy.by_reason.of_request import open_case_of
-from dashboard.privacy.by_reason.reveals import AGGREGATE, EVENT, Subject
+from dashboard.privacy.by_reason.reveals import AGGREGATE, Subject
 from dashboard.privacy.profiles import Revealed
-from dashboard.reveals.subjects import resource_of
+from dashboard.reveals.subjects import resource_of, subject_of_event
 from dashboard.web.pages import person_of
 
 
@@ -20,22 +20,12 @@ def note_aggregate(request: HttpRequest, profile: AccessProfile, type: str, id: 
 
 def note_payload(request: HttpRequest, of: Origin) -> None:
     """An event's payload is about to be downloaded, with an open case or without."""
-    looks.note_payload(person_of(request).username, resource_of(_event(of)), client_address(request))
+    looks.note_payload(person_of(request).username, resource_of(subject_of_event(of)), client_address(request))
 
 
 def note_event(request: HttpRequest, profile: AccessProfile, of: Origin) -> None:
     """An event was shown with all that it says."""
-    _note(request, profile, of, _event(of))
-
-
-def _event(of: Origin) -> Subject:
-    return Subject(
-        kind=EVENT,
-        topic=of.topic,
-        aggregate_type=of.aggregate_type,
-        aggregate_id=of.aggregate_id,
-        event_id=of.event_id,
-    )
+    _note(request, profile, of, subject_of_event(of))
 
 
 def _note(request: HttpRequest, profile: AccessProfile, of: Origin, subject: Subject) -> None:

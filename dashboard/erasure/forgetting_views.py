@@ -6,13 +6,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.auditing.acts import Act
+from dashboard.auditing.reasons import required_text
 from dashboard.erasure.views import found_by, head_of
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.privacy import public_id
 from dashboard.rendering.text import format_number
 from dashboard.web.pages import page, problem, profile_of, render, unknown_aggregate
+from eventstore.actions import aggregate_resource
 from eventstore.config import shell_command
-from eventstore.erasure import FORGET_VALUES, LONGEST_TICKET, ForgetPlan, Wish, aggregate_resource
+from eventstore.erasure import FORGET_VALUES, LONGEST_TICKET, ForgetPlan, Wish
 from eventstore.model import Aggregate
 
 MOST_HERE = 100_000
@@ -22,14 +24,7 @@ Forgetting = Planned[Wish, ForgetPlan]
 
 
 class TicketForm(forms.Form):
-    ticket = forms.CharField(
-        max_length=LONGEST_TICKET,
-        strip=True,
-        error_messages={
-            "required": "Give the ticket of the request for erasure.",
-            "max_length": f"At most {LONGEST_TICKET} characters, please.",
-        },
-    )
+    ticket = required_text(LONGEST_TICKET, "Give the ticket of the request for erasure.")
 
 
 @page(FORGET_VALUES.name)

@@ -20,8 +20,8 @@ from dashboard.privacy.by_reason.of_request import standing_profile_of
 from dashboard.rendering import action_text, build_pointer_line
 from dashboard.rendering.text import humanize_type
 from dashboard.web.pages import page, person_of, problem, profile_of, render, unknown_aggregate, wants_fragment
-from eventstore.actions import Actor
-from eventstore.erasure import FORGET_VALUES, aggregate_resource
+from eventstore.actions import Actor, aggregate_resource
+from eventstore.erasure import FORGET_VALUES
 from eventstore.model import Aggregate
 
 COUNT = "count"

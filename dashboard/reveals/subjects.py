@@ -19,8 +19,7 @@ from dashboard.privacy.by_reason.reveals import AGGREGATE, EVENT, FIELD, Subject
 from dashboard.privacy.plans import plan_for
 from dashboard.rendering import aggregate_url, event_url
 from dashboard.rendering.story import type_words
-from eventstore.actions import AGGREGATE as AGGREGATE_RESOURCE
-from eventstore.actions import Resource
+from eventstore.actions import Resource, aggregate_resource
 from eventstore.config import value_path
 from eventstore.model import Position, UnknownEvent
 from eventstore.streams import Row
@@ -84,18 +83,22 @@ def _event_asked_for(given: Mapping[str, str]) -> Asked:
         raise NothingThere("The event has no field of this name that could be revealed alone. Reveal the event instead.")
     kinds = (FIELD,) * bool(path) + (EVENT,) + (AGGREGATE,) * bool(origin.aggregate_id)
     return Asked(
-        whole=Subject(
-            kind=kinds[0],
-            topic=origin.topic,
-            aggregate_type=origin.aggregate_type,
-            aggregate_id=origin.aggregate_id,
-            event_id=origin.event_id,
-            path=path,
-        ),
+        whole=replace(subject_of_event(origin), kind=kinds[0], path=path),
         kinds=kinds,
         type=origin.type,
         url=event_url(origin.event_id, row.position),
         given={"event": origin.event_id, "at": given["at"], **({"path": path} if path else {})},
+    )
+
+
+def subject_of_event(origin: Origin) -> Subject:
+    """The whole event."""
+    return Subject(
+        kind=EVENT,
+        topic=origin.topic,
+        aggregate_type=origin.aggregate_type,
+        aggregate_id=origin.aggregate_id,
+        event_id=origin.event_id,
     )
 
 
@@ -116,7 +119,7 @@ def may_name(path: str, origin: Origin) -> bool:
 def resource_of(subject: Subject) -> Resource:
     """The subject as the record names it."""
     if subject.kind == AGGREGATE:
-        return Resource(kind=AGGREGATE_RESOURCE, aggregate_type=subject.aggregate_type, aggregate_id=subject.aggregate_id)
+        return aggregate_resource(subject.aggregate_type, subject.aggregate_id)
     return Resource(
         kind=EVENT_RESOURCE,
         topic=subject.topic,

@@ -19,6 +19,7 @@ from eventstore.actions.resource import (
     AggregateName,
     FilterText,
     Resource,
+    aggregate_resource,
     subscription_resource,
     topic_resource,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Safeguards",
     "Undo",
     "action_named",
+    "aggregate_resource",
     "carry_out",
     "outcome_of_error",
     "part_name",

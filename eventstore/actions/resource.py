@@ -64,5 +64,9 @@ def subscription_resource(topic: str, name: str) -> Resource:
     return Resource(kind=SUBSCRIPTION, topic=topic, subscription=name)
 
 
+def aggregate_resource(type: str, id: str) -> Resource:
+    return Resource(kind=AGGREGATE, aggregate_type=type, aggregate_id=id)
+
+
 def topic_resource(name: str) -> Resource:
     return Resource(kind=TOPIC, topic=name)

@@ -6,7 +6,7 @@ Nothing here changes the store. What is asked is counted, never read out: no val
 from eventstore.erasure.copies import CopiesFound, CopiesIn
 from eventstore.erasure.events import EventsIn
 from eventstore.erasure.face import ErasureFace
-from eventstore.erasure.forgetting import FORGET_VALUES, LONGEST_TICKET, ForgetPlan, Wish, aggregate_resource
+from eventstore.erasure.forgetting import FORGET_VALUES, LONGEST_TICKET, ForgetPlan, Wish
 from eventstore.erasure.jobs import Jobs
 from eventstore.erasure.local_rows import LocalRows
 from eventstore.erasure.readers import Reader, Readers
@@ -26,5 +26,4 @@ __all__ = [
     "Readers",
     "ValuesFound",
     "Wish",
-    "aggregate_resource",
 ]

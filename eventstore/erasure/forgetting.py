@@ -61,10 +61,6 @@ class ForgetPlan:
         return {"events": self.events, **counted, **ticket, "digest": self.digest}
 
 
-def aggregate_resource(type: str, id: str) -> Resource:
-    return Resource(kind=AGGREGATE, aggregate_type=type, aggregate_id=id)
-
-
 def plan(storage: Storage, resource: Resource, aim: Wish) -> ForgetPlan:
     """Count what there is, within a page's bounds. An aggregate may be forgotten again, to finish what was cut off."""
     type, id = resource.aggregate_type, resource.aggregate_id

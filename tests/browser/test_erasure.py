@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.appointments import appointments
 from tests.browser.login_form import session_cookies
 from tests.browser.waiting import until_it_has
 from tests.desk_process import Desk
@@ -29,8 +30,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     config = tmp_path / "desk.toml"
     config.write_text(CONFIG, encoding="utf-8")
     with Desk(tmp_path, {"EVENTDESK_CONFIG": str(config)}, people=(OFFICER,)) as running:
-        running.manage("import_events", "-", "--topic", "appointments", stdin=b"".join(map(appointment, range(3))))
-        running.manage("import_events", "-", "--topic", "appointments-replay", stdin=b"".join(map(appointment, range(2))))
+        running.manage("import_events", "-", "--topic", "appointments", stdin=appointments([{"email": NAME}] * 3))
+        running.manage("import_events", "-", "--topic", "appointments-replay", stdin=appointments([{"email": NAME}] * 2))
         yield running
 
 
@@ -41,20 +42,6 @@ def page(desk: Desk, chromium: Browser) -> Iterator[Page]:
     page = context.new_page()
     yield page
     context.close()
-
-
-def appointment(number: int) -> bytes:
-    document = {
-        "specversion": "1.0",
-        "id": f"e-{number}",
-        "type": "AppointmentBooked",
-        "source": "/appointments",
-        "time": f"2026-11-2{number}T10:00:00Z",
-        "aggregatetype": "patient",
-        "aggregateid": "4711",
-        "data": {"email": NAME},
-    }
-    return json.dumps(document).encode() + b"\n"
 
 
 def test_an_officer_answers_a_request_and_forgets_the_values(desk: Desk, page: Page) -> None:

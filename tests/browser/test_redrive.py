@@ -1,12 +1,12 @@
 """From a dead letter on the overview to its redrive, and to its acknowledgement by its consumer, in real Chromium."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.appointments import appointments
 from tests.browser.login_form import session_cookies
 from tests.browser.waiting import until_it_has
 from tests.desk_process import Desk
@@ -20,8 +20,10 @@ WHY = "SUP-8812: the mailbox takes mail again"
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Three appointments, all handled by the mailer, which gave up two of them."""
     with Desk(tmp_path, people=("support",)) as running:
-        running.manage("import_events", "-", "--topic", "appointments", stdin=b"".join(map(appointment, range(3))))
-        running.manage("import_events", "-", "--topic", DEAD, stdin=b"".join(map(appointment, range(2))))
+        running.manage(
+            "import_events", "-", "--topic", "appointments", stdin=appointments({"room": number} for number in range(3))
+        )
+        running.manage("import_events", "-", "--topic", DEAD, stdin=appointments({"room": number} for number in range(2)))
         handle(running, 3)
         yield running
 
@@ -34,20 +36,6 @@ def page(desk: Desk, chromium: Browser) -> Iterator[Page]:
     page.set_default_timeout(SECONDS)
     yield page
     context.close()
-
-
-def appointment(number: int) -> bytes:
-    document = {
-        "specversion": "1.0",
-        "id": f"e-{number}",
-        "type": "AppointmentBooked",
-        "source": "/appointments",
-        "time": f"2026-11-2{number}T10:00:00Z",
-        "aggregatetype": "patient",
-        "aggregateid": "4711",
-        "data": {"room": number},
-    }
-    return json.dumps(document).encode() + b"\n"
 
 
 def handle(desk: Desk, count: int) -> None:

@@ -10,9 +10,8 @@ from django.test.utils import override_settings
 from dashboard.auditing.chain import noted
 from dashboard.models import Case, CaseNote, Role
 from dashboard.privacy import handle_of
-from eventstore.actions import Actor, subscription_resource
+from eventstore.actions import Actor, aggregate_resource, subscription_resource
 from eventstore.config.loading import parse_config
-from eventstore.erasure import aggregate_resource
 from eventstore.erasure.local_rows import local_rows
 from eventstore.jobs.models import JobRow
 from eventstore.local.models import BuildRow, ValueRow

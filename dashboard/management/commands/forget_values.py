@@ -11,8 +11,8 @@ from dashboard.auditing.acts import newest
 from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.gateway import close, desk
 from dashboard.privacy import SERVER, given_id
-from eventstore.actions import Actor, Confirmation, Resource
-from eventstore.erasure import FORGET_VALUES, LONGEST_TICKET, Wish, aggregate_resource
+from eventstore.actions import Actor, Confirmation, Resource, aggregate_resource
+from eventstore.erasure import FORGET_VALUES, LONGEST_TICKET, Wish
 from eventstore.model import EventStoreError
 
 
