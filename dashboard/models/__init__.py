@@ -1,0 +1,21 @@
+"""What ``default`` holds of this project's own: people, and the record of what they did."""
+
+from dashboard.models.accounts import ApiToken, LoginAttempt, Person, Role
+from dashboard.models.by_reason import Case, CaseNote, Reveal
+from dashboard.models.record import AppendOnly, AuditEntry, AuditHead, Refusal, ResourceLock, State
+
+__all__ = [
+    "ApiToken",
+    "AppendOnly",
+    "AuditEntry",
+    "AuditHead",
+    "Case",
+    "CaseNote",
+    "LoginAttempt",
+    "Person",
+    "Refusal",
+    "ResourceLock",
+    "Reveal",
+    "Role",
+    "State",
+]
