@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
+from django.core.checks import CheckMessage, Error, Info, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.setup.addresses import host_problems, proxy_count, proxy_problem
@@ -42,7 +42,11 @@ def serving_problems() -> list[str]:
         problems.append(problem)
     hooks = hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET)
     marks = mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY)
-    problems += [problem for problem in (hooks, marks, clear_roles_problem(), store_problem(), proxy_problem()) if problem]
+    problems += [
+        problem
+        for problem in (hooks, marks, clear_roles_problem(), scope_roles_problem(), store_problem(), proxy_problem())
+        if problem
+    ]
     if not re.fullmatch("[1-9][0-9]{0,8}", settings.EVENTDESK_SEAL_EVERY):
         problems.append("EVENTDESK_SEAL_EVERY takes a whole number of seconds, 1 or more.")
     if settings.DEMO:
@@ -73,11 +77,23 @@ def handle_key_problem() -> str:
 
 def clear_roles_problem() -> str:
     """Why the roles that see every value are wrong, or an empty string."""
-    roles = [value for value, _ in get_user_model()._meta.get_field("role").choices or () if value]
-    unknown = [name for name in settings.EVENTDESK.masking.clear_for or () if name not in roles]
+    return _unknown_role("masking.clear_for", settings.EVENTDESK.masking.clear_for or ())
+
+
+def scope_roles_problem() -> str:
+    """Why a scope's roles are wrong, or an empty string."""
+    return _unknown_role("access.scope.roles", [role for scope in settings.EVENTDESK.access.scope for role in scope.roles])
+
+
+def _unknown_role(key: str, names: Sequence[str]) -> str:
+    unknown = [name for name in names if name not in _roles()]
     if not unknown:
         return ""
-    return f"{settings.EVENTDESK.path}: masking.clear_for: {unknown[0]!r} is no role; there are {', '.join(roles)}."
+    return f"{settings.EVENTDESK.path}: {key}: {unknown[0]!r} is no role; there are {', '.join(_roles())}."
+
+
+def _roles() -> list[str]:
+    return [value for value, _ in get_user_model()._meta.get_field("role").choices or () if value]
 
 
 def store_problem() -> str:
@@ -157,6 +173,29 @@ def check_masking(*, app_configs: Sequence[AppConfig] | None, **options: Any) ->
     """Refuse roles that there are not, and rules without the key of their marks."""
     problems = (clear_roles_problem(), mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY))
     return [Error(problem, id="eventdesk.E004") for problem in problems if problem]
+
+
+@register("eventdesk")
+def check_scopes(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Refuse roles that there are not in scopes."""
+    problem = scope_roles_problem()
+    return [Error(problem, id="eventdesk.E005")] if problem else []
+
+
+@register("eventdesk", deploy=True)
+def check_roles_in_scopes(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Say which roles no scope names: those people see nothing but what a scope of their groups has."""
+    scopes = settings.EVENTDESK.access.scope
+    left = [role for role in _roles() if not any(role in scope.roles for scope in scopes)]
+    if not scopes or not left:
+        return []
+    return [
+        Info(
+            f"No [[access.scope]] names the roles {', '.join(left)}: people with them see no topic and no aggregate, "
+            "unless a scope of one of their groups fits.",
+            id="eventdesk.I001",
+        )
+    ]
 
 
 @register("eventdesk")

@@ -5,6 +5,7 @@ from eventstore.config.loading import Config, Installation, Kind, Limits, load_c
 from eventstore.config.masking import Masking, MaskingRule, Show, mark_key_problem
 from eventstore.config.masking_paths import DATA, OF_THE_MESSAGE, Parts, ValuePath, Wild, spelled, value_path
 from eventstore.config.payload_marks import PayloadMarks, PayloadStanding, standing_of
+from eventstore.config.people import Access, AccessScope
 from eventstore.config.personal_ids import is_personal_type
 from eventstore.config.projections import Projection, ReplayDefaults, Way, hook_secret_problem
 from eventstore.config.searchable_values import Searchable, hash_key_problem
@@ -15,6 +16,8 @@ __all__ = [
     "DATA",
     "OF_THE_MESSAGE",
     "OF_THE_STORE",
+    "Access",
+    "AccessScope",
     "Config",
     "Installation",
     "Kind",

@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 from eventstore.config.links import Links, checked_links
 from eventstore.config.masking import Masking, MaskingTable, Show, compile_masking
 from eventstore.config.payload_marks import PayloadMarks
+from eventstore.config.people import Access, Cases, Reveals, checked_access, checked_cases, checked_reveals
 from eventstore.config.personal_ids import PersonalTypes, personal_types, says_how_to_read
 from eventstore.config.projections import Projection, ReplayDefaults, Way, checked_projections
-from eventstore.config.reveals import Cases, Reveals, checked_cases, checked_reveals
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
 from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
 from eventstore.config.subscriptions import DeclaredSubscription, Positions
@@ -66,6 +66,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     installation: Installation = Installation()
     limits: Limits = Limits()
+    access: Access = Access()
     links: Links = Links()
     topics: TopicKinds = BY_NAME
     mapping: tuple[MappingTable, ...] = ()
@@ -85,6 +86,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     installation: Installation = Installation()
     limits: Limits = Limits()
+    access: Access = Access()
     links: Links = Links()
     topics: TopicKinds = BY_NAME
     mappings: tuple[TopicMapping, ...] = ()
@@ -151,6 +153,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
     return Config(
         installation=file.installation,
         limits=file.limits,
+        access=checked_access(file.access),
         links=checked_links(file.links),
         topics=checked(file.topics),
         mappings=tuple(

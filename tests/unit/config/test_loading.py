@@ -12,6 +12,7 @@ import pytest
 from eventstore.config.links import Links
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config, parse_config
 from eventstore.config.masking import MaskingTable, RuleTable
+from eventstore.config.people import AccessScope
 from eventstore.config.projections import Projection, ReplayDefaults
 from eventstore.config.searchable_values import SearchableTable
 from eventstore.config.stories import InvalidStory, Placeholder, story_parts
@@ -65,8 +66,9 @@ def test_every_field_is_documented() -> None:
     expected |= {f"replays.{field.name}" for field in msgspec.structs.fields(ReplayDefaults)}
     expected |= {f"projection.{field.name}" for field in msgspec.structs.fields(Projection)}
     expected |= {f"masking.{field.name}" for field in msgspec.structs.fields(MaskingTable)}
+    expected |= {f"access.scope.{field.name}" for field in msgspec.structs.fields(AccessScope)}
     expected |= {f"masking.rule.{field.name}" for field in msgspec.structs.fields(RuleTable)}
-    sections = r"installation|limits|links|topics|mapping|masking\.rule|masking|searchable|replays|projection"
+    sections = r"access\.scope|installation|limits|links|topics|mapping|masking\.rule|masking|searchable|replays|projection"
     documented = set(re.findall(rf"^\| `((?:{sections})\.\w+)`", DOCUMENTATION, re.MULTILINE))
     assert documented == expected
     for field in msgspec.structs.fields(SourceTable):
@@ -108,6 +110,16 @@ MISTAKES = {
     "a dotted key": ("limits.page_size = 0\n", 1, "limits.page_size"),
     "an unknown kind": ('[installation]\nkind = "demo"\n', 2, "DEMO, STAGING, PRODUCTION"),
     "an empty name": ('[installation]\nname = ""\n', 2, "installation.name"),
+    "a scope for nobody in particular": (
+        '[[access.scope]]\ntopics = ["*"]\naggregate_types = ["*"]\n',
+        1,
+        "access.scope[0]: expected whom it is for",
+    ),
+    "a scope without types": (
+        '[[access.scope]]\nroles = ["support"]\ntopics = ["*"]\n',
+        1,
+        "access.scope[0].aggregate_types: this key is required",
+    ),
     "a link to no trace": (
         '[links]\ntrace = "https://traces.example.org/"\n',
         2,

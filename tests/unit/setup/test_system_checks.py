@@ -197,3 +197,22 @@ def test_it_warns_that_addresses_are_not_limited_while_nobody_says_how_many_prox
     for proxies, warnings in (("", ["eventdesk.W002"]), ("0", []), ("1", [])):
         settings.PROXIES = proxies
         assert [warning.id for warning in system_checks.check_proxies(app_configs=None)] == warnings
+
+
+def test_a_scope_for_a_role_that_there_is_not_stops_the_start(settings: Any) -> None:
+    installation(settings)
+    settings.EVENTDESK = parse_config(
+        '[[access.scope]]\nroles = ["suport"]\ntopics = ["*"]\naggregate_types = ["*"]\n', "desk.toml"
+    )
+    with pytest.raises(ImproperlyConfigured, match=r"desk\.toml: access\.scope\.roles: 'suport' is no role; there are viewer"):
+        system_checks.require_serving_settings()
+
+
+def test_the_start_names_the_roles_that_no_scope_names(settings: Any) -> None:
+    assert system_checks.check_roles_in_scopes(app_configs=None) == []
+    settings.EVENTDESK = parse_config(
+        '[[access.scope]]\nroles = ["viewer", "support", "approver", "admin"]\ntopics = ["*"]\naggregate_types = ["*"]\n',
+        "desk.toml",
+    )
+    [said] = system_checks.check_roles_in_scopes(app_configs=None)
+    assert "the roles privacy, auditor:" in said.msg

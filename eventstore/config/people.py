@@ -1,13 +1,35 @@
-"""How long a masked value may be revealed, and how long a case stays open."""
+"""What the configuration says of people: who sees which topics, how long a value is revealed, how long a case stays open."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from eventstore.model.toml_positions import KeyProblem
 
+Name = Annotated[str, Meta(min_length=1, max_length=150)]
+Globs = tuple[Annotated[str, Meta(min_length=1, max_length=300)], ...]
 Minutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Hours = Annotated[int, Meta(ge=1, le=24 * 7)]
+
+
+class AccessScope(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One ``[[access.scope]]``: whom it is for, and what of the store they see. It fits who has one of the roles and is in one
+    of the groups; a list that is empty asks for nothing. Topics by their full name or last segment."""
+
+    roles: tuple[Name, ...] = ()
+    groups: tuple[Name, ...] = ()
+    topics: Globs
+    aggregate_types: Globs
+
+    def fits(self, role: str, groups: Collection[str]) -> bool:
+        return (not self.roles or role in self.roles) and (not self.groups or any(name in groups for name in self.groups))
+
+
+class Access(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[access]``. Without any scope, everybody sees all; with one, who is named by none sees nothing."""
+
+    scope: tuple[AccessScope, ...] = ()
 
 
 class Reveals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,6 +48,14 @@ class Cases(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hours: Hours = 8
     """What a case lasts if nothing else is chosen."""
     longest: Hours = 24
+
+
+def checked_access(access: Access) -> Access:
+    """``KeyProblem`` where a scope is for nobody in particular."""
+    for number, scope in enumerate(access.scope):
+        if not scope.roles and not scope.groups:
+            raise KeyProblem(("access", "scope", number), 'expected whom it is for: roles = ["support"], or groups')
+    return access
 
 
 def checked_reveals(reveals: Reveals) -> Reveals:
