@@ -97,8 +97,10 @@ REVOKE_TOKEN = register(
     )
 )
 
-for action in (PUBLISH, MANAGE_PEOPLE, SET_EMAIL, ALLOW_LOGINS, MAKE_TOKEN, REVOKE_TOKEN):
+for action in (PUBLISH, MANAGE_PEOPLE, SET_EMAIL, ALLOW_LOGINS):
     allow(action, Rule(roles=ADMINS, via=NO_PAGE))
+for action in (MAKE_TOKEN, REVOKE_TOKEN):
+    allow(action, Rule(roles=ADMINS))
 for action in (LOG_IN, LOG_OUT, REFUSED):
     allow(action, Rule(roles=frozenset()))
 

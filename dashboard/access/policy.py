@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from dashboard.models import ApiToken, Person, Role
+from dashboard.models import ApiToken, Person, Purpose, Role
 from eventstore.actions import Action, Actor, Resource
 
 if TYPE_CHECKING:
@@ -90,10 +90,18 @@ _rules = {
     "see_erasure": Rule(roles=PRIVACY_OFFICERS),
     "write_rules": Rule(roles=PRIVACY_OFFICERS),
     "read_cases": Rule(roles=REVEALERS | OVERSEERS),
+    "read_metrics": Rule(roles=EVERYBODY, via=frozenset({SCRIPT})),
+    "own_account": Rule(roles=frozenset(Role)),
+    "manage_tokens": Rule(roles=ADMINS),
 }
 """What changes nothing. An action's rule is added by its capability (``allow``)."""
 
 TABLE: Mapping[str, Rule] = MappingProxyType(_rules)
+_OPENED_BY: Mapping[str, frozenset[str]] = {
+    Purpose.TAIL: frozenset({"tail", "see_payloads"}),
+    Purpose.METRICS: frozenset({"read_metrics"}),
+}
+"""What each kind of token may do at all, whatever its role."""
 
 
 def allow(action: Action, rule: Rule) -> None:
@@ -106,7 +114,9 @@ def allows(somebody: "Person | AnonymousUser | ApiToken", action: str) -> bool:
     """Whether this account may do this from a page now, or a script with this token. ``KeyError`` for an action that the table
     does not know."""
     rule = TABLE[action]
-    return _token_may(somebody, rule) if isinstance(somebody, ApiToken) else _person_may(somebody, rule, PAGE)
+    if isinstance(somebody, ApiToken):
+        return action in _OPENED_BY.get(somebody.purpose, ()) and _token_may(somebody, rule)
+    return _person_may(somebody, rule, PAGE)
 
 
 def may(actor: Actor, action: str, resource: Resource) -> bool:

@@ -4,14 +4,16 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import DatabaseError
 from django.db.models import Q
+from django.http import HttpRequest
 
-from dashboard.models import ApiToken, Role
+from dashboard.models import ApiToken, Purpose, Role
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,7 @@ BEGINS = "edk_"
 LONGEST = 200
 """Characters of what is taken for a token at all."""
 MOST_DAYS = 3_650
+MOST_GLOBS, LONGEST_GLOB = 50, 300
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 _check_name = RegexValidator(
@@ -34,11 +37,45 @@ def check_name(name: str) -> None:
         raise ValidationError(f"There is a token {name!r} already. Nothing was changed.")
 
 
-def make(name: str, role: Role, days: int) -> tuple[ApiToken, str]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Narrowed:
+    """What a token is limited to beside its role: what it opens, and globs of topics and of aggregate types; none for all
+    those of its role."""
+
+    purpose: Purpose = Purpose.TAIL
+    topics: Sequence[str] = ()
+    aggregate_types: Sequence[str] = ()
+
+    def details(self) -> dict[str, object]:
+        """For the record."""
+        said = {"purpose": self.purpose.label, "topics": list(self.topics), "aggregate_types": list(self.aggregate_types)}
+        return {name: value for name, value in said.items() if value}
+
+
+def glob_problem(globs: Sequence[str]) -> str:
+    """Why these globs are none, or an empty string."""
+    if len(globs) > MOST_GLOBS:
+        return f"At most {MOST_GLOBS} patterns."
+    if any(not glob.strip() or len(glob) > LONGEST_GLOB or not glob.isprintable() for glob in globs):
+        return f"Each pattern has 1 to {LONGEST_GLOB} characters, on one line."
+    return ""
+
+
+def make(name: str, role: Role, days: int, narrowed: Narrowed | None = None) -> tuple[ApiToken, str]:
     """A new token and its text, which cannot be had again. ``IntegrityError`` where another is called so."""
+    limits = narrowed or Narrowed()
     text = BEGINS + secrets.token_urlsafe(32)
     now = datetime.now(UTC)
-    token = ApiToken(name=name, hash=hash_of(text), role=role, made=now, ends=now + timedelta(days=days))
+    token = ApiToken(
+        name=name,
+        hash=hash_of(text),
+        role=role,
+        purpose=limits.purpose,
+        topics=list(limits.topics),
+        aggregate_types=list(limits.aggregate_types),
+        made=now,
+        ends=now + timedelta(days=days),
+    )
     token.save(force_insert=True)
     return token, text
 
@@ -60,6 +97,22 @@ def every() -> Sequence[ApiToken]:
 
 def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def token_of(request: HttpRequest) -> ApiToken | None:
+    """The token that this request shows as ``Authorization: Bearer <token>``, if it is in force now; that it is used is noted.
+
+    What it may do, ``dashboard.access.policy.allows`` says, for instance ``allows(token, "read_metrics")``.
+    """
+    text = bearer_token(request.headers.get("Authorization", ""))
+    return in_use(hash_of(text)) if text else None
+
+
+def bearer_token(authorization: str) -> str:
+    """The token in a header's text; empty for anything else."""
+    scheme, _, text = authorization.partition(" ")
+    text = text.strip()
+    return text if scheme.lower() == "bearer" and len(text) <= LONGEST else ""
 
 
 def in_use(hash: str) -> ApiToken | None:

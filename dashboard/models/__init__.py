@@ -1,6 +1,6 @@
 """What ``default`` holds of this project's own: people, and the record of what they did."""
 
-from dashboard.models.accounts import ApiToken, LoginAttempt, Person, Role
+from dashboard.models.accounts import ApiToken, LoginAttempt, LoginSession, Person, Purpose, RecoveryCode, Role
 from dashboard.models.by_reason import Case, CaseNote, Reveal
 from dashboard.models.record import AppendOnly, AuditEntry, AuditHead, Refusal, ResourceLock, State
 
@@ -12,7 +12,10 @@ __all__ = [
     "Case",
     "CaseNote",
     "LoginAttempt",
+    "LoginSession",
     "Person",
+    "Purpose",
+    "RecoveryCode",
     "Refusal",
     "ResourceLock",
     "Reveal",

@@ -49,6 +49,9 @@ RIGHTS = {
     "read_cases": "see cases",
     "see_erasure": "see which copies of personal data there are",
     "write_rules": "see fields and try rules of masking",
+    "read_metrics": "read the metrics",
+    "own_account": "look after their own account",
+    "manage_tokens": "see the API tokens",
 }
 """What changes nothing, in words, by its name in the access table."""
 

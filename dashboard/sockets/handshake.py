@@ -45,6 +45,4 @@ def _bearer_token(authorizations: list[bytes]) -> str:
     """The token, if there is exactly one Authorization header and it holds a bearer token. Otherwise empty."""
     if len(authorizations) != 1:
         return ""
-    scheme, _, token = authorizations[0].decode("latin-1").partition(" ")
-    token = token.strip()
-    return token if scheme.lower() == "bearer" and len(token) <= tokens.LONGEST else ""
+    return tokens.bearer_token(authorizations[0].decode("latin-1"))

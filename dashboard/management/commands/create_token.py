@@ -1,4 +1,4 @@
-"""Make an API token that lets a script watch the live tail."""
+"""Make an API token: for a script that watches the live tail, or for one that reads the metrics."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,7 +11,7 @@ from dashboard.access import tokens
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.access.command_actions import MAKE_TOKEN, api_token
 from dashboard.auditing.safeguards import SAFEGUARDS
-from dashboard.models import Role
+from dashboard.models import Purpose, Role
 from eventstore.actions import perform
 from eventstore.model import EventStoreError
 
@@ -25,16 +25,31 @@ class Command(BaseCommand):
         parser.add_argument("name", help="what the script is called: letters, digits and @ . + - _")
         parser.add_argument("--role", required=True, choices=ROLES, help="what the script sees and may do")
         parser.add_argument("--days", required=True, type=int, help=f"how long it holds, 1 to {tokens.MOST_DAYS}")
+        parser.add_argument("--for", dest="purpose", choices=Purpose.values, default=Purpose.TAIL, help="what it opens")
+        parser.add_argument(
+            "--topic", dest="topics", action="append", default=[], metavar="PATTERN", help="only these topics (* and ?)"
+        )
+        parser.add_argument(
+            "--aggregate-type", dest="types", action="append", default=[], metavar="PATTERN", help="only these types (* and ?)"
+        )
+        parser.add_argument("--reason", default="", help="why, for the record")
         add_as_option(parser)
 
     def handle(self, *args: Any, name: str, role: str, days: int, actor: str = "", **options: Any) -> None:
         if not 1 <= days <= tokens.MOST_DAYS:
             raise CommandError(f"--days takes a whole number from 1 to {tokens.MOST_DAYS}. Nothing was changed.")
+        topics, types = options.get("topics", []), options.get("types", [])
+        if problem := tokens.glob_problem(topics) or tokens.glob_problem(types):
+            raise CommandError(f"{problem} Nothing was changed.")
+        purpose = Purpose(options.get("purpose", Purpose.TAIL))
+        limits = tokens.Narrowed(purpose=purpose, topics=topics, aggregate_types=types)
         try:
             tokens.check_name(name)
-            details = {"role": role, "days": days}
+            details = {"role": role, "days": days, **limits.details()}
+            if reason := options.get("reason", "").strip():
+                details["reason"] = reason
             with perform(SAFEGUARDS, command_line_actor(actor), MAKE_TOKEN, api_token(name), details):
-                token, text = tokens.make(name, Role(role), days)
+                token, text = tokens.make(name, Role(role), days, limits)
         except EventStoreError as error:
             raise CommandError(str(error)) from error
         except ValidationError as error:

@@ -10,12 +10,21 @@ from dashboard.models import ApiToken
 
 
 class Command(BaseCommand):
-    help = "List every API token: name, role, state and last use. The tokens themselves are nowhere to be read."
+    help = (
+        "List every API token: name, role, purpose, state, last use and limits. The tokens themselves are nowhere to be read."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         for token in tokens.every():
             used = f"last used {_day(token.last_used)}" if token.last_used else "never used"
-            self.stdout.write(f"{token.name}\t{token.role}\t{_state(token)}\t{used}")
+            self.stdout.write(
+                f"{token.name}\t{token.role}\t{token.get_purpose_display()}\t{_state(token)}\t{used}{_limits(token)}"
+            )
+
+
+def _limits(token: ApiToken) -> str:
+    said = {"topics": token.topics, "aggregate types": token.aggregate_types}
+    return "".join(f"\t{what}: {' '.join(globs)}" for what, globs in said.items() if globs)
 
 
 def _state(token: ApiToken) -> str:

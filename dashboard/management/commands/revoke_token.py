@@ -19,13 +19,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")
+        parser.add_argument("--reason", default="", help="why, for the record")
         add_as_option(parser)
 
-    def handle(self, *args: Any, name: str, actor: str = "", **options: Any) -> None:
+    def handle(self, *args: Any, name: str, actor: str = "", reason: str = "", **options: Any) -> None:
         if not any(token.name == name for token in tokens.in_force()):
             raise CommandError(f"There is no token {name!r} in force. To see those that are: {shell_command('list_tokens')}")
+        details = {"reason": reason.strip()} if reason.strip() else {}
         try:
-            with perform(SAFEGUARDS, command_line_actor(actor), REVOKE_TOKEN, api_token(name), {}):
+            with perform(SAFEGUARDS, command_line_actor(actor), REVOKE_TOKEN, api_token(name), details):
                 tokens.revoke(name)
         except EventStoreError as error:
             raise CommandError(str(error)) from error

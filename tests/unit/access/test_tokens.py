@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.test import RequestFactory
 
 from dashboard.access import tokens
 from dashboard.access.policy import TABLE, allows
 from dashboard.auditing.acts import acts
 from dashboard.auditing.verification import verify
-from dashboard.models import ApiToken, Role, State
+from dashboard.models import ApiToken, Purpose, Role, State
 from dashboard.privacy import profile_of
 from tests import people
 
@@ -126,10 +127,57 @@ def test_a_token_is_made_on_the_command_line_shown_once_and_on_the_record_withou
         "make_token",
         "nightly",
         State.DONE,
-        {"role": "viewer", "days": 30},
+        {"role": "viewer", "days": 30, "purpose": "live tail"},
     )
     assert text not in str(act)
     assert verify() is None
+
+
+def test_a_token_for_metrics_reads_them_whatever_its_role_and_opens_nothing_else() -> None:
+    for role in ("viewer", "admin"):
+        token, _ = tokens.make(f"scraper-{role}", Role(role), 1, tokens.Narrowed(purpose=Purpose.METRICS))
+        assert {action for action in TABLE if allows(token, action)} == {"read_metrics"}
+    assert not any(allows(somebody, "read_metrics") for somebody in people.everybody().values())
+
+
+def test_a_token_of_a_purpose_that_is_not_known_opens_nothing() -> None:
+    token, _ = tokens.make("script", Role.ADMIN, 1)
+    token.purpose = "everything"
+    assert not any(allows(token, action) for action in TABLE)
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer {} {}", "Bearer x{}"])
+def test_only_a_bearer_token_is_taken_for_one(header: str) -> None:
+    text = made()
+    request = RequestFactory().get("/metrics", headers={"Authorization": header.format(text, text)})
+    assert tokens.token_of(request) is None
+
+
+def test_a_request_with_a_token_is_that_tokens_until_it_is_revoked() -> None:
+    request = RequestFactory().get("/metrics", headers={"Authorization": f"bearer {made()}"})
+    found = tokens.token_of(request)
+    assert found is not None and found.name == "nightly"
+    tokens.revoke("nightly")
+    assert tokens.token_of(request) is None
+
+
+def test_what_a_token_is_limited_to_is_kept_shown_in_the_list_and_recorded() -> None:
+    run("create_token", "nightly", "--role", "viewer", "--days", "1", "--topic", "doc*", "--aggregate-type", "patient",
+        "--reason", "Ticket 4")  # fmt: skip
+    token = ApiToken.objects.get()
+    assert (token.topics, token.aggregate_types) == (["doc*"], ["patient"])
+    assert "topics: doc*\taggregate types: patient" in run("list_tokens")
+    (act,) = acts()
+    assert {name: act.details[name] for name in ("topics", "aggregate_types", "reason")} == {
+        "topics": ["doc*"], "aggregate_types": ["patient"], "reason": "Ticket 4",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("glob", ["", " ", "a\nb", "x" * 301])
+def test_a_pattern_that_is_none_makes_no_token(glob: str) -> None:
+    with pytest.raises(CommandError, match="pattern"):
+        run("create_token", "nightly", "--role", "viewer", "--days", "1", "--topic", glob)
+    assert not ApiToken.objects.exists()
 
 
 @pytest.mark.parametrize(
