@@ -13,6 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from dashboard.running import memory  # noqa: E402
 from dashboard.running.asgi_layers import without_needless_bodies, without_root_path  # noqa: E402
 from dashboard.running.long_lines import answer_long_lines  # noqa: E402
+from dashboard.running.request_limits import limit_requests  # noqa: E402
 from dashboard.running.unread_sockets import close_unread_sockets  # noqa: E402
 from dashboard.setup.system_checks import require_serving_settings  # noqa: E402
 from dashboard.sockets.handshake import with_origin_or_token  # noqa: E402
@@ -20,6 +21,7 @@ from dashboard.sockets.routing import no_such_socket, urlpatterns  # noqa: E402
 
 require_serving_settings()
 answer_long_lines()
+limit_requests()
 close_unread_sockets()
 sockets = with_origin_or_token(URLRouter([*urlpatterns, no_such_socket]))
 application = without_root_path(ProtocolTypeRouter({"http": without_needless_bodies(pages), "websocket": sockets}))

@@ -13,6 +13,7 @@ from dashboard.setup.config_file import configuration
 from dashboard.setup.databases import LARGE_WAL, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from dashboard.setup.mail import mail_of
+from dashboard.setup.tls import hsts_seconds
 from eventstore.model import InvalidConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -46,6 +47,7 @@ try:
         store_url=EVENTSTORE_URL,
     )
     MAIL = mail_of(os.environ.get("EVENTDESK_MAIL_URL", ""))
+    SECURE_HSTS_SECONDS = hsts_seconds(os.environ.get("EVENTDESK_HSTS", "")) if BEHIND_TLS else 0
 except InvalidConfiguration as problem:
     raise SystemExit(f"eventdesk: {problem}") from problem
 
@@ -72,10 +74,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "dashboard.web.middleware.isolated",
+    "dashboard.web.middleware.tell_of_missing_tls",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "dashboard.web.middleware.compress_static_texts",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -124,6 +128,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 
+# A browser takes a cookie of such a name only from this host, over TLS, and for the whole of it: no neighbour can plant one.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("__Host-sessionid", "__Host-csrftoken") if BEHIND_TLS else ("sessionid", "csrftoken")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
@@ -131,18 +137,26 @@ SESSION_COOKIE_AGE = 12 * 3600
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [o.strip() for o in os.environ.get("EVENTDESK_ORIGINS", "").split(",") if o.strip()]
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # never in a cookie: they may name what was done
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
+SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics/?$"]  # asked for by machines beside the server
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
+# Preloading (W021) is for the owner of the whole domain to ask for, and hardly to be undone: no desk sends that.
+# TLS can be off (EVENTDESK_TLS=0) or HSTS (EVENTDESK_HSTS=0) only where somebody said so.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
+        "img-src": ["'self'"],
         "font-src": ["'self'"],
-        "connect-src": ["'self'"],
+        "connect-src": ["'self'"],  # websockets of this origin too
+        "object-src": ["'none'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
         "base-uri": ["'none'"],
@@ -155,6 +169,7 @@ STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS: list[str] = []
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 MAIL_IS_SET_UP = bool(MAIL.host)
 EMAIL_HOST, EMAIL_PORT = MAIL.host or "localhost", MAIL.port or 25

@@ -52,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("desk")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CLEAR_FOR = ["support", "approver", "admin"]  # see tests.settings
+    settings.SECURE_SSL_REDIRECT = False  # Django's test client speaks plain HTTP; tests/security turns it on
 
 
 @pytest.hookimpl(optionalhook=True)

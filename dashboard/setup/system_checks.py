@@ -19,6 +19,10 @@ from eventstore.model import InvalidConfiguration
 SAFE_SQLITE = (3, 51, 3)
 """Earlier versions have a rare race: several processes corrupt a write-ahead log while it is reset."""
 SHORTEST_SECRET = 32
+FEWEST_CHARACTERS = 8
+"""Different ones in a secret. A random text of 32 characters has some twenty."""
+PLACEHOLDER = re.compile("change.?me|replace.?(me|this)|your.?secret|insecure|example|placeholder", re.IGNORECASE)
+"""What documents and templates of installations have in place of a secret."""
 
 
 def require_serving_settings() -> None:
@@ -51,13 +55,22 @@ def serving_problems() -> list[str]:
         problems.append("EVENTDESK_SEAL_EVERY takes a whole number of seconds, 1 or more.")
     if settings.DEMO:
         return problems
-    if not settings.SECRET_KEY_GIVEN:
-        problems.append("EVENTDESK_SECRET_KEY is missing: set it to a long random text, and keep it.")
-    elif len(settings.SECRET_KEY_GIVEN) < SHORTEST_SECRET:
-        problems.append(f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at least.")
+    if problem := secret_key_problem(settings.SECRET_KEY_GIVEN):
+        problems.append(problem)
     if not settings.HOSTS_GIVEN:
         problems.append("EVENTDESK_HOSTS is missing: name the hosts of this installation's address, separated by commas.")
     return problems + host_problems(settings.HOSTS_GIVEN)
+
+
+def secret_key_problem(secret: str) -> str:
+    """Why this cannot sign sessions, or an empty string. Never repeats the secret."""
+    if not secret:
+        return "EVENTDESK_SECRET_KEY is missing: set it to a long random text, and keep it."
+    if len(secret) < SHORTEST_SECRET:
+        return f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at least."
+    if PLACEHOLDER.search(secret) or len(set(secret)) < FEWEST_CHARACTERS:
+        return "EVENTDESK_SECRET_KEY is a text that others can guess: set it to a long random one, and keep it."
+    return ""
 
 
 def handle_key_problem() -> str:

@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
 from dashboard.access.client_address import client_address
@@ -31,6 +32,44 @@ OF_THE_STORE = "name"
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 _TEXTS = ("text/", "application/javascript", "image/svg")
+
+
+_FEATURES = (
+    *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation", "gyroscope"),
+    *("magnetometer", "microphone", "midi", "payment", "publickey-credentials-get", "screen-wake-lock", "usb"),
+    *("xr-spatial-tracking", "clipboard-read"),
+)
+PERMISSIONS_POLICY = ", ".join([f"{feature}=()" for feature in _FEATURES] + ["clipboard-write=(self)"])
+"""No page asks for any of these. Ids are copied with one click."""
+
+
+def isolated(get_response: Respond) -> Respond:
+    """Let no page of another origin load what the desk serves, nor any page use a browser's cameras, places and so on."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        return response
+
+    return respond
+
+
+def tell_of_missing_tls(get_response: Respond) -> Respond:
+    """Behind TLS, name the header that the proxy has to send where there is none. A redirection would come back for ever."""
+    exempt = re.compile("|".join(settings.SECURE_REDIRECT_EXEMPT))
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        header = settings.SECURE_PROXY_SSL_HEADER
+        told = header is None or header[0] in request.META or request.is_secure()
+        if told or not settings.SECURE_SSL_REDIRECT or exempt.search(request.path.lstrip("/")):
+            return get_response(request)
+        title, advice = "This request came without TLS", "Use the address of this installation that begins with https://."
+        hint = "The proxy in front of it must send X-Forwarded-Proto: https (docs/running.md)."
+        page = render_to_string("errors/bare.html", {"title": title, "advice": advice, "hint": hint})
+        return HttpResponse(page, status=HTTPStatus.BAD_REQUEST)
+
+    return respond
 
 
 def compress_static_texts(get_response: Respond) -> Respond:

@@ -37,7 +37,7 @@ def test_the_demo_never_listens_beyond_loopback(tmp_path: Path) -> None:
     assert "loopback only" in refused(tmp_path, "--demo", "--bind", "0.0.0.0")
 
 
-SECRET = "x" * 40
+SECRET = "only-for-tests-" + "x" * 30
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -121,6 +122,6 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites() -> Non
     people.support()
     client = Client()
     log_in(client, "support")
-    cookie = client.cookies["sessionid"]
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"

@@ -102,7 +102,7 @@ def test_a_form_from_elsewhere_is_refused_with_a_page_of_ours(desk: Desk) -> Non
 def test_behind_a_proxy_a_form_is_taken_where_the_documented_headers_come_along(desk: Desk, settings: Any) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     browser = Client(enforce_csrf_checks=True)
-    token = browser.get("/login/").cookies["csrftoken"].value
+    token = browser.get("/login/").cookies[settings.CSRF_COOKIE_NAME].value
     form = {"username": "x", "password": "y", "csrfmiddlewaretoken": token}
     sent = {"Origin": "https://localhost", "Host": "localhost"}
     assert browser.post("/login/", form, headers=sent).status_code == 403

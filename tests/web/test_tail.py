@@ -232,5 +232,5 @@ def scope_of(desk: Desk) -> dict[str, object]:
     person = Person.objects.create_user(username="watcher", password="a-long-test-password", role="support")
     client = Client()
     client.force_login(person)
-    session = import_module(settings.SESSION_ENGINE).SessionStore(client.cookies["sessionid"].value)
+    session = import_module(settings.SESSION_ENGINE).SessionStore(client.cookies[settings.SESSION_COOKIE_NAME].value)
     return {"user": person, "session": session, "url_route": {"kwargs": {"topic": TOPIC}}}

@@ -17,7 +17,7 @@ from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from eventstore.config.loading import parse_config
 
 ROOT = Path(__file__).resolve().parents[3]
-SECRET = "x" * 32
+SECRET = "only-for-tests-" + "x" * 17
 
 
 def installation(
@@ -61,7 +61,10 @@ def test_a_worker_alone_needs_the_secret_by_which_it_signs_the_calls_of_hooks(se
     ("wrong", "said"),
     [
         ({"secret": ""}, "EVENTDESK_SECRET_KEY is missing"),
-        ({"secret": "x" * 31}, "too short"),
+        ({"secret": "only-for-tests-" + "x" * 16}, "too short"),
+        ({"secret": "x" * 60}, "can guess"),
+        ({"secret": "please-change-me-" + "x" * 40}, "can guess"),
+        ({"secret": "django-insecure-0123456789abcdefghij"}, "can guess"),
         ({"hosts": ""}, "EVENTDESK_HOSTS is missing"),
         ({"hosts": "*"}, "must name hosts"),
         ({"hosts": "a.example,.*"}, "must name hosts"),

@@ -81,4 +81,4 @@ def _decoded(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def cookie_of(client: Client) -> str:
-    return str(client.cookies["sessionid"].value)
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
