@@ -29,7 +29,7 @@ HINTS = {
 
 
 def answer_and_close(channel: Any, status: HTTPStatus, *, earlier: int) -> None:
-    """Answer on this channel of Twisted's, drop what still comes, and close. ``earlier``: requests that wait for their answers.
+    """Answer on this channel of Twisted's, drop what still comes, and close. ``earlier``: requests that wait for answers.
 
     This answer must not come between theirs, so the connection is only closed then.
     """

@@ -1,4 +1,4 @@
-"""The settings of an installation as docs/running.md describes one for production: Django's own checks, cookies and headers."""
+"""An installation for production as docs/running.md describes it: Django's own checks, cookies and headers."""
 
 import json
 import os
