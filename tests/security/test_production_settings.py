@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import Client, override_settings
 
 from tests import forked, people
-from tests.desk_template import INHERITED, ROOT
+from tests.forked import INHERITED, ROOT
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
