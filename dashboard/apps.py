@@ -28,6 +28,8 @@ REGISTER_THEMSELVES = (
     "dashboard.reveals.action_rules",
     "dashboard.cases.action_rules",
     "dashboard.reveals.logging_out",
+    "dashboard.signin.action_rules",
+    "dashboard.signin.leaving",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
 these rooms lie above this module."""

@@ -13,6 +13,7 @@ from dashboard.setup.config_file import configuration
 from dashboard.setup.databases import LARGE_WAL, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from dashboard.setup.mail import mail_of
+from dashboard.setup.sign_in import local_login_of, provider_of
 from dashboard.setup.tls import hsts_seconds
 from eventstore.model import InvalidConfiguration
 
@@ -48,6 +49,8 @@ try:
     )
     MAIL = mail_of(os.environ.get("EVENTDESK_MAIL_URL", ""))
     SECURE_HSTS_SECONDS = hsts_seconds(os.environ.get("EVENTDESK_HSTS", "")) if BEHIND_TLS else 0
+    SIGN_IN = provider_of(os.environ)
+    LOCAL_LOGIN = local_login_of(os.environ, SIGN_IN)
 except InvalidConfiguration as problem:
     raise SystemExit(f"eventdesk: {problem}") from problem
 
@@ -63,6 +66,10 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "eventstore",
     "eventstore.index",
     "eventstore.forgotten",
@@ -88,6 +95,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "dashboard.web.middleware.DeskMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "dashboard.signin.middleware.ProviderMiddleware",
 ]
 
 ROOT_URLCONF = "dashboard.urls"
@@ -127,6 +136,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
+SOCIALACCOUNT_ADAPTER = "dashboard.signin.allauth_adapter.DeskSocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
 
 # A browser takes a cookie of such a name only from this host, over TLS, and for the whole of it: no neighbour can plant one.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("__Host-sessionid", "__Host-csrftoken") if BEHIND_TLS else ("sessionid", "csrftoken")

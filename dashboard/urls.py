@@ -25,6 +25,7 @@ from dashboard.replays.live import report as replay_report
 from dashboard.replays.live import views as replay
 from dashboard.reveals import listing as reveal_listing
 from dashboard.reveals import views as reveals
+from dashboard.signin import views as signin
 from dashboard.subscriptions import views, waiting_views
 from dashboard.views import (
     aggregate_types,
@@ -43,6 +44,7 @@ from dashboard.views import (
 
 _PAGES = (
     login,
+    signin,
     health,
     overview,
     anomalies,

@@ -16,13 +16,17 @@ from typing import Any
 
 import pytest
 
+from scripts.keycloak_distribution import KeycloakProblem
+from scripts.keycloak_distribution import missing_programs as missing_for_keycloak
+from scripts.local_keycloak import KeycloakAddress, LocalKeycloak
 from scripts.local_postgres import LocalPostgres, PostgresAddress, PostgresProblem, binaries
 from scripts.local_pulsar import LocalPulsar
 from scripts.pulsar_distribution import VERSIONS, BrokerProblem, missing_programs
 
 POSTGRES = "postgres"
+KEYCLOAK = "keycloak"
 Find = Callable[[str], Any]
-"""Takes ``POSTGRES`` or a version of Pulsar; returns the server's ``BrokerAddress`` or ``PostgresAddress``.
+"""Takes ``POSTGRES``, ``KEYCLOAK`` or a version of Pulsar; returns the server's address.
 
 Raises ``NotAvailable`` where the server cannot be started here, and ``PostgresProblem`` where PostgreSQL is installed and does
 not start.
@@ -140,7 +144,18 @@ def _start_postgres(folder: Path, to_end: ExitStack) -> PostgresAddress:
     return to_end.enter_context(new_postgres()).address
 
 
+def _start_keycloak(folder: Path, to_end: ExitStack) -> KeycloakAddress:
+    missing = missing_for_keycloak()
+    if missing:
+        raise NotAvailable(f"the sign-in tests need {' and '.join(missing)}")
+    try:
+        return to_end.enter_context(LocalKeycloak(folder / "keycloak")).address
+    except KeycloakProblem as problem:
+        raise NotAvailable(f"Keycloak does not start: {problem}") from problem
+
+
 STARTS: Mapping[str, Callable[[Path, ExitStack], Any]] = {
     POSTGRES: _start_postgres,
+    KEYCLOAK: _start_keycloak,
     **{version: partial(_start_broker, version) for version in VERSIONS},
 }

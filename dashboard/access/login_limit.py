@@ -42,12 +42,24 @@ class Refused:
 
 def begin(name: str, address: str) -> Attempt | Refused:
     """Count an attempt to log in, or refuse it. The caller tells a success with ``succeeded``."""
+    account = name if Person.objects.filter(username=name).exists() else ""
+    return _begin(account, [(_name_key(account, name), PER_NAME), *_limits_of(address)])
+
+
+def begin_from(address: str) -> Attempt | Refused:
+    """The same for an attempt whose name is not known yet: the sign-in provider asks for it. The caller tells a success with
+    ``take_back``."""
+    return _begin("", _limits_of(address))
+
+
+def take_back(rows: Sequence[int]) -> None:
+    """An attempt by an address alone was right."""
+    LoginAttempt.objects.filter(pk__in=rows).delete()
+
+
+def _begin(account: str, limits: Sequence[tuple[str, int]]) -> Attempt | Refused:
     now = datetime.now(UTC)
     LoginAttempt.objects.filter(at__lte=now - WINDOW).delete()
-    account = name if Person.objects.filter(username=name).exists() else ""
-    limits = [(_name_key(account, name), PER_NAME)]
-    if address != NOT_KNOWN:
-        limits.append((_address_key(address), PER_ADDRESS))
     # Committed before the count: of attempts at the same moment, each sees those that were counted before it.
     rows = [LoginAttempt.objects.create(key=key, at=now).pk for key, _ in limits]
     ends = [end for key, limit in limits if (end := _full_until(key, limit, own=rows)) is not None]
@@ -103,6 +115,10 @@ def _full_until(key: str, limit: int, *, own: Sequence[int] = ()) -> datetime | 
 
 def _name_key(account: str, name: str) -> str:
     return f"name:{account}" if account else f"unknown:{salted_hmac('eventdesk.login', name, algorithm='sha256').hexdigest()}"
+
+
+def _limits_of(address: str) -> Sequence[tuple[str, int]]:
+    return [(_address_key(address), PER_ADDRESS)] if address != NOT_KNOWN else []
 
 
 def _address_key(address: str) -> str:

@@ -2,6 +2,7 @@
 
 from dashboard.models.accounts import ApiToken, LoginAttempt, LoginSession, Person, Purpose, RecoveryCode, Role
 from dashboard.models.by_reason import Case, CaseNote, Reveal
+from dashboard.models.provider_logins import ProviderLogin
 from dashboard.models.record import AppendOnly, AuditEntry, AuditHead, Refusal, ResourceLock, State
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "LoginAttempt",
     "LoginSession",
     "Person",
+    "ProviderLogin",
     "Purpose",
     "RecoveryCode",
     "Refusal",

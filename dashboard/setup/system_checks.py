@@ -48,7 +48,7 @@ def serving_problems() -> list[str]:
     marks = mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY)
     problems += [
         problem
-        for problem in (hooks, marks, clear_roles_problem(), scope_roles_problem(), store_problem(), proxy_problem())
+        for problem in (hooks, marks, clear_roles_problem(), access_problem(), store_problem(), proxy_problem())
         if problem
     ]
     if not re.fullmatch("[1-9][0-9]{0,8}", settings.EVENTDESK_SEAL_EVERY):
@@ -93,9 +93,11 @@ def clear_roles_problem() -> str:
     return _unknown_role("masking.clear_for", settings.EVENTDESK.masking.clear_for or ())
 
 
-def scope_roles_problem() -> str:
-    """Why a scope's roles are wrong, or an empty string."""
-    return _unknown_role("access.scope.roles", [role for scope in settings.EVENTDESK.access.scope for role in scope.roles])
+def access_problem() -> str:
+    """Why the roles of scopes, or those that groups give, are wrong, or an empty string."""
+    access = settings.EVENTDESK.access
+    of_scopes = [role for scope in access.scope for role in scope.roles]
+    return _unknown_role("access.scope.roles", of_scopes) or _unknown_role("access.groups", list(access.groups.values()))
 
 
 def _unknown_role(key: str, names: Sequence[str]) -> str:
@@ -191,7 +193,7 @@ def check_masking(*, app_configs: Sequence[AppConfig] | None, **options: Any) ->
 @register("eventdesk")
 def check_scopes(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """Refuse roles that there are not in scopes."""
-    problem = scope_roles_problem()
+    problem = access_problem()
     return [Error(problem, id="eventdesk.E005")] if problem else []
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from dashboard.access import tokens
 from dashboard.models import ApiToken, Person
+from dashboard.signin.checking import still_holds
 
 Account = Person | ApiToken
 HASH_IN_SCOPE = "api_token_hash"
@@ -25,5 +26,10 @@ async def current_account(scope: dict[str, Any]) -> Account | None:
     key = scope["session"].session_key
     if key is None:
         return None
-    user = await get_user({"session": _Session(key)})
-    return user if isinstance(user, Person) and user.is_active else None
+    session = _Session(key)
+    user = await get_user({"session": session})
+    if not isinstance(user, Person) or not user.is_active:
+        return None
+    # Not in the thread that all sockets share: the provider may take its time.
+    holds: bool = await database_sync_to_async(still_holds, thread_sensitive=False)(session, user)
+    return user if holds else None

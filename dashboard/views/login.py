@@ -2,12 +2,15 @@
 
 import math
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.urls import path
 
 from dashboard.access import login_limit
@@ -19,6 +22,8 @@ from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person
 from dashboard.privacy.by_reason.of_request import open_case_of
+from dashboard.signin import leaving
+from dashboard.web.pages import Problem, problem
 from eventstore.actions import Action, Actor, Ending, Outcome
 
 NO_ACCOUNT = "(a name that no account has)"
@@ -64,6 +69,17 @@ class Login(LoginView):
     redirect_authenticated_user = True
     authentication_form = LoginForm
 
+    def get_context_data(self, **options: Any) -> dict[str, Any]:
+        by = settings.SIGN_IN
+        named = {"provider_name": by.name if by is not None else "", "local_login": settings.LOCAL_LOGIN}
+        return {**super().get_context_data(**options), **named}
+
+    def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        if settings.LOCAL_LOGIN:
+            return super().post(request, *args, **options)
+        text = "This installation takes no passwords: use the button of the sign-in provider."
+        return problem(request, Problem(status=HTTPStatus.FORBIDDEN, title="Not allowed", text=text))
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
         _note(self.request, form.get_user().get_username(), LOG_IN)
@@ -85,6 +101,9 @@ class Logout(LogoutView):
         if name:
             _note(request, name, LOG_OUT)
         return response
+
+    def get_default_redirect_url(self) -> str:
+        return resolve_url("signed_out") if leaving.left(self.request) else super().get_default_redirect_url()
 
 
 def _note(request: HttpRequest, name: str, action: Action) -> None:

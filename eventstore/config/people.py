@@ -30,6 +30,8 @@ class Access(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[access]``. Without any scope, everybody sees all; with one, who is named by none sees nothing."""
 
     scope: tuple[AccessScope, ...] = ()
+    groups: dict[Name, Name] = {}
+    """Which role a group at the sign-in provider gives."""
 
 
 class Reveals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -15,6 +15,8 @@ from tests.people import person
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 
 OPEN = {"login", "healthz", "readyz", "robots"}
+BY_PROVIDER = {"sign_in", "sign_in_callback", "signed_out"}
+"""Not there, unless people sign in by a provider: see tests.signin."""
 JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approvals", "job_throttles"}
 REPLAY_POSTS = {"replay_confirmations", "replay_approvals"}
 LETTER_POSTS = {"burials", "letter_keepers", "letter_exports", "redrives"}
@@ -34,7 +36,7 @@ POSTED = (
     | REPLAY_POSTS
     | GENERATION_POSTS
 )
-WITHOUT_ACTION = OPEN | {"logout"}
+WITHOUT_ACTION = OPEN | BY_PROVIDER | {"logout"}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"} | {
     "generation": f"{NAME}-v2"
 }
@@ -74,6 +76,8 @@ def test_nobody_gets_past_the_door(desk: Desk, method: str) -> None:
         answer = getattr(Client(), method)(address(route))
         if route.name in OPEN:
             assert answer.status_code in (200, 405), route.name
+        elif route.name in BY_PROVIDER:
+            assert answer.status_code == 404
         elif route.name == "logout":
             assert answer.status_code in (200, 302, 405)
         else:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
-from eventstore.drivers.pulsar.access.credentials import NO_ACCESS_SETTINGS, AccessSettings, Credentials
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.connection import BrokerConnection
@@ -19,7 +18,7 @@ class PulsarStorage:
     """Fulfils ``eventstore.model.storage.Storage``. Nothing is contacted before the first call, and each process has
     connections of its own.
 
-    ``namespaces`` are ``tenant/namespace`` patterns (``*``, ``?``, ``[…]``); ``access``: who Eventdesk is to the broker.
+    ``namespaces`` are ``tenant/namespace`` patterns (``*``, ``?``, ``[…]``); ``tls_…`` are paths of PEM files.
     """
 
     def __init__(
@@ -29,13 +28,15 @@ class PulsarStorage:
         admin_url: str,
         namespaces: Sequence[str] = ("public/default",),
         kinds: TopicKinds = BY_NAME,
-        access: AccessSettings = NO_ACCESS_SETTINGS,
+        token: str = "",
+        tls_trust_certs: str = "",
+        tls_certificate: str = "",
+        tls_key: str = "",
     ) -> None:
-        credentials = Credentials(access)
-        admin = Admin(url=admin_url, credentials=credentials)
+        credentials = {"token": token, "trust_certs": tls_trust_certs, "certificate": tls_certificate, "key": tls_key}
         self._cluster = Cluster(
-            connection=BrokerConnection(service_url=service_url, credentials=credentials, ask=admin.version),
-            admin=admin,
+            connection=BrokerConnection(service_url=service_url, **credentials),
+            admin=Admin(url=admin_url, **credentials),
             namespaces=namespaces,
             kinds=kinds,
         )

@@ -22,7 +22,6 @@ from uuid import uuid4
 
 import pulsar
 
-from eventstore.drivers.pulsar.access.needs import reading
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.consumer import TYPES
@@ -176,7 +175,7 @@ def _join(
 
 def _subscribed(connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType, *, queue: int = 0) -> Any:
     client = connection.client()
-    with connection.errors(reading(log)):
+    with connection.errors():
         return client.subscribe(
             log.uri,
             subscription_name=name,

@@ -1,0 +1,124 @@
+"""Whose account it is who comes from the provider, and what their groups make of it.
+
+An account belongs to an issuer and a subject, and to nothing else: neither a name nor a mail address at the provider opens an
+account that was there before.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping, Set
+from typing import Any
+
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from dashboard.access.command_actions import MANAGE_PEOPLE, account
+from dashboard.access.policy import PAGE
+from dashboard.auditing import noted
+from dashboard.models import Person, Role
+from dashboard.signin import groups as of_claims
+from dashboard.signin.action_rules import ROLE_BY_GROUPS
+from eventstore.actions import Actor
+
+TRIES = 5
+LONGEST_NAME = 140
+"""Characters of a name, with place for a number behind it."""
+
+
+def provider_id(issuer: str) -> str:
+    """How accounts of this issuer are marked."""
+    return f"oidc-{hashlib.sha256(issuer.rstrip('/').encode()).hexdigest()[:40]}"
+
+
+def find(issuer: str, subject: str) -> Person | None:
+    found = SocialAccount.objects.select_related("user").filter(provider=provider_id(issuer), uid=subject).first()
+    return found.user if found is not None else None
+
+
+def find_or_make(issuer: str, subject: str, claims: Mapping[str, Any], by: Actor) -> Person:
+    """The account of this subject, made and recorded if there is none. Its role is that of an outsider until ``settle``."""
+    for left in reversed(range(TRIES)):
+        found = find(issuer, subject)
+        if found is not None:
+            return found
+        try:
+            made = _make(issuer, subject, claims)
+        except IntegrityError:  # the same person came twice at once, or somebody of the same name
+            if not left:
+                raise
+            continue
+        noted(by, MANAGE_PEOPLE.name, account(made.username), {"made": "at the first login by the provider"})
+        return made
+    raise AssertionError("unreachable")
+
+
+def settle(person: Person, groups: Set[str], by: Actor) -> None:
+    """Give the person the role and the groups that the provider's groups mean here. A change is recorded."""
+    role, kept = of_claims.role_of(groups), of_claims.known(groups)
+    before, were = person.role, frozenset(person.groups.values_list("name", flat=True))
+    if role == before and kept == were:
+        return
+    if kept != were:
+        person.groups.set([Group.objects.get_or_create(name=name)[0] for name in sorted(kept)])
+    if role != before:
+        first = Person.objects.filter(pk=person.pk, role=before).update(role=role)
+        person.role = role
+        if not first and kept == were:  # another request of this person was first, and has told all this
+            return
+        person.save(update_fields=["role"])
+    details = {
+        "role_before": _shown(before),
+        "role_after": _shown(role),
+        "groups_before": sorted(were),
+        "groups_after": sorted(kept),
+    }
+    noted(by, ROLE_BY_GROUPS.name, account(person.username), details)
+
+
+def _shown(role: str) -> str:
+    return str(Role(role).label)
+
+
+def _make(issuer: str, subject: str, claims: Mapping[str, Any]) -> Person:
+    with transaction.atomic():
+        made = Person.objects.create_user(username=_free_name(claims, subject), email=_mail_in(claims), password=None)
+        SocialAccount.objects.create(user=made, provider=provider_id(issuer), uid=subject)
+    return made
+
+
+def _free_name(claims: Mapping[str, Any], subject: str) -> str:
+    """The name at the provider, as an account may be called, with a number if another account has it in any spelling."""
+    wanted = name_in(claims) or f"person-{hashlib.sha256(subject.encode()).hexdigest()[:8]}"
+    name, number = wanted, 1
+    while Person.objects.filter(username__iexact=name).exists():
+        number += 1
+        name = f"{wanted}-{number}"
+    return name
+
+
+def name_in(claims: Mapping[str, Any]) -> str:
+    """``preferred_username`` with the characters that an account's name may have; empty where none is left."""
+    given = claims.get("preferred_username")
+    plain = unicodedata.normalize("NFKC", given) if isinstance(given, str) else ""
+    return re.sub(r"[^\w.@+-]+", "-", plain)[:LONGEST_NAME].strip("-")
+
+
+def _mail_in(claims: Mapping[str, Any]) -> str:
+    """The mail address, if the provider has verified it."""
+    mail = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(mail, str):
+        return ""
+    try:
+        validate_email(mail)
+    except ValidationError:
+        return ""
+    return mail
+
+
+def actor_of(name: str) -> Actor:
+    """The provider as an actor on the record; no account's name holds a space."""
+    return Actor(name=f"{name} (sign-in)", via=PAGE)

@@ -1,0 +1,38 @@
+"""How a login by the provider ends here: by a logout, or since it holds no longer. Importing this module registers it."""
+
+from typing import Any
+
+from django.contrib import auth
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from dashboard.access.command_actions import LOG_OUT, account
+from dashboard.access.policy import PAGE
+from dashboard.auditing import noted
+from dashboard.models import Person
+from dashboard.signin import kept
+from eventstore.actions import Actor
+
+LEFT = "left_login_by_provider"
+
+
+@receiver(user_logged_out, dispatch_uid="dashboard.signin.logged_out")
+def _logged_out(request: Any = None, **_: Any) -> None:
+    """The session is still there: Django forgets it after this."""
+    session = getattr(request, "session", None)
+    text = kept.text_of(session) if session is not None else ""
+    if text:
+        kept.forget(text)
+        setattr(request, LEFT, True)
+
+
+def left(request: HttpRequest) -> bool:
+    """Whether this request has ended a login by the provider."""
+    return getattr(request, LEFT, False)
+
+
+def end(request: HttpRequest, person: Person, why: str) -> None:
+    """End the login of this request; recorded with the reason."""
+    auth.logout(request)
+    noted(Actor(name=person.username, via=PAGE), LOG_OUT.name, account(person.username), {"reason": why})

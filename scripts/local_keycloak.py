@@ -1,0 +1,132 @@
+"""A Keycloak on loopback, for tests: ``with LocalKeycloak(folder) as keycloak``. What it knows is in memory, and gone with it.
+
+Realms, and the people in them, come and go by its admin API (``request``).
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from scripts.keycloak_distribution import KeycloakProblem, distribution
+from scripts.ports import LOOPBACK, free_port
+from scripts.pulsar_launch import LAUNCHER, SHORT_LIVED
+
+MEMORY = "-Xms256m -Xmx512m"
+ADMIN = "admin"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeycloakAddress:
+    """Where a Keycloak is, and how its admin API is used."""
+
+    url: str
+    password: str
+
+    def issuer(self, realm: str) -> str:
+        return f"{self.url}/realms/{realm}"
+
+    def import_realm(self, realm: Mapping[str, Any]) -> None:
+        self.request("POST", "", dict(realm))
+
+    def request(self, method: str, path: str, content: object = None) -> Any:
+        """Call the admin API below ``/admin/realms``; returns the parsed answer, or the address of what was made."""
+        headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
+        body = None if content is None else json.dumps(content).encode()
+        asked = urllib.request.Request(f"{self.url}/admin/realms{path}", body, headers, method=method)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            text = answer.read()
+            return json.loads(text) if text else answer.headers.get("Location", "")
+
+    def _token(self) -> str:
+        form = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": self.password}
+        url = f"{self.issuer('master')}/protocol/openid-connect/token"
+        with urllib.request.urlopen(url, urlencode(form).encode(), timeout=30) as answer:
+            return str(json.load(answer)["access_token"])
+
+
+class LocalKeycloak:
+    """One server. Entering starts it, and returns once it answers; ``KeycloakProblem`` where it does not get there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "keycloak.log"
+        self.port = free_port()
+        self.address = KeycloakAddress(url=f"http://{LOOPBACK}:{self.port}", password=secrets.token_urlsafe(16))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        command = [
+            str(distribution() / "bin" / "kc.sh"),
+            "start",
+            "--optimized",
+            "--cache=local",
+            "--http-enabled=true",
+            f"--http-host={LOOPBACK}",
+            f"--http-port={self.port}",
+            f"--hostname={self.address.url}",
+        ]
+        own = {
+            "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
+            "KC_BOOTSTRAP_ADMIN_PASSWORD": self.address.password,
+            "JAVA_OPTS": f"{MEMORY} -XX:MaxMetaspaceSize=256m -Dfile.encoding=UTF-8 {SHORT_LIVED}",
+        }
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                ["sh", "-c", LAUNCHER, "keycloak", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **own},
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_ready(120.0)
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End it at once: nobody reads again what it knows."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdin:
+            process.stdin.close()
+
+    def _wait_until_ready(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+                raise KeycloakProblem(f"Keycloak ended while it started. Its log is {self.log}; the end of it:\n{tail}")
+            if self._answers():
+                return
+            time.sleep(0.2)
+        raise KeycloakProblem(f"Keycloak did not answer after {timeout:.0f} seconds. Its log is {self.log}.")
+
+    def _answers(self) -> bool:
+        try:
+            self.address.request("GET", "/master/users?max=1")
+        except (urllib.error.URLError, OSError):
+            return False
+        return True

@@ -1,1 +1,0 @@
-"""Who Eventdesk is to a Pulsar cluster, and what the cluster lets it do."""
