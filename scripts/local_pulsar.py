@@ -54,7 +54,7 @@ class LocalPulsar:
         ``archived_at_end``: where a short-lived broker writes the classes that it has loaded, for ``pulsar_classes``, when it
         is stopped. ``extras``: what else it is asked to do; nothing unless given.
         """
-        chosen = free_ports(3)
+        chosen = free_ports(5)
         self.setup = BrokerSetup(
             data=data.resolve(),
             version=known_version(version),
@@ -62,6 +62,8 @@ class LocalPulsar:
             web_port=web_port or chosen[1],
             bookie_port=chosen[2],
             told_to_clients=told_to_clients,
+            tls_port=chosen[3],
+            tls_web_port=chosen[4],
             **extras,
         )
         self.archived_at_end = archived_at_end
@@ -88,9 +90,9 @@ class LocalPulsar:
     def log(self) -> Path:
         return self.setup.log
 
-    def token(self, role: str) -> str:
-        """With which somebody of this role comes to a secured broker that was started."""
-        return token_of(self.setup.secret_key.read_bytes(), role)
+    def token(self, role: str, *, ends: float | None = None) -> str:
+        """With which somebody of this role comes to a secured broker that was started. ``ends``: seconds since 1970."""
+        return token_of(self.setup.secret_key.read_bytes(), role, ends=ends)
 
     def start(self, *, timeout: float = 180.0) -> None:
         """Start, and return once the broker is healthy; ``BrokerProblem`` where it does not get there."""

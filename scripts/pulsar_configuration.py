@@ -19,6 +19,7 @@ from scripts.pulsar_distribution import DEFAULT_VERSION
 
 ADMINISTRATOR = "admin"
 """The role of a secured broker that may do everything."""
+TOKENS, CERTIFICATES = (f"org.apache.pulsar.broker.authentication.AuthenticationProvider{kind}" for kind in ("Token", "Tls"))
 IN_BETWEEN, DIRECT = "between", "direct"
 """The names of the two listeners where something stands between clients and broker: the way through, and the way past it."""
 
@@ -62,6 +63,11 @@ class Extras(TypedDict, total=False):
     """It keeps acknowledgements of single events of a batch, as 4.1 and later do by default."""
     secured: bool
     """It asks for a token, and looks at permissions."""
+    certificates: Path | None
+    """It also listens with TLS, and takes a certificate in place of a token. In this folder are ``ca.pem``, whose certificates
+    it trusts, and its own ``broker.pem`` and ``broker.key`` (PKCS 8)."""
+    refresh_seconds: int
+    """How often it looks whether the credentials of a connection have ended."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,10 @@ class BrokerSetup:
     transactions: bool = False
     keeps_inside_batches: bool = False
     secured: bool = False
+    certificates: Path | None = None
+    refresh_seconds: int = 60
+    tls_port: int = 0
+    tls_web_port: int = 0
 
     @property
     def service_url(self) -> str:
@@ -88,6 +98,14 @@ class BrokerSetup:
     @property
     def admin_url(self) -> str:
         return f"http://{LOOPBACK}:{self.web_port}"
+
+    @property
+    def tls_service_url(self) -> str:
+        return f"pulsar+ssl://{LOOPBACK}:{self.tls_port}"
+
+    @property
+    def tls_admin_url(self) -> str:
+        return f"https://{LOOPBACK}:{self.tls_web_port}"
 
     @property
     def configuration(self) -> Path:
@@ -156,10 +174,20 @@ def _extra_settings(setup: BrokerSetup) -> dict[str, str]:
             "authenticationEnabled": "true",
             "authorizationEnabled": "true",
             "superUserRoles": ADMINISTRATOR,
-            "authenticationProviders": "org.apache.pulsar.broker.authentication.AuthenticationProviderToken",
+            "authenticationProviders": TOKENS,
             "tokenSecretKey": setup.secret_key.as_uri(),
             "brokerClientAuthenticationPlugin": "org.apache.pulsar.client.impl.auth.AuthenticationToken",
             "brokerClientAuthenticationParameters": f"token:{token_of(setup.secret_key.read_bytes(), ADMINISTRATOR)}",
+            "authenticationRefreshCheckSeconds": str(setup.refresh_seconds),
+        }
+    if setup.certificates:
+        chosen |= {
+            "authenticationProviders": f"{TOKENS},{CERTIFICATES}",
+            "brokerServicePortTls": str(setup.tls_port),
+            "webServicePortTls": str(setup.tls_web_port),
+            "tlsTrustCertsFilePath": str(setup.certificates / "ca.pem"),
+            "tlsCertificateFilePath": str(setup.certificates / "broker.pem"),
+            "tlsKeyFilePath": str(setup.certificates / "broker.key"),
         }
     if setup.keeps_inside_batches:
         chosen["acknowledgmentAtBatchIndexLevelEnabled"] = "true"
@@ -170,9 +198,10 @@ def _extra_settings(setup: BrokerSetup) -> dict[str, str]:
     return chosen
 
 
-def token_of(secret: bytes, role: str) -> str:
-    """A token (JWT, HS256) that never expires, for this role."""
-    head, body = (_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, {"sub": role}))
+def token_of(secret: bytes, role: str, *, ends: float | None = None) -> str:
+    """A token (JWT, HS256) for this role; ``ends``: seconds since 1970, never if not given."""
+    claims = {"sub": role} if ends is None else {"sub": role, "exp": int(ends)}
+    head, body = (_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
     return f"{head}.{body}.{_base64(hmac.digest(secret, f'{head}.{body}'.encode(), 'sha256'))}"
 
 

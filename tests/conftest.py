@@ -26,7 +26,7 @@ from tests.examples import examples
 from tests.run_servers import FIND, RunServers, finder
 from tests.scheduling import LongestFirst
 
-pytest_plugins = ["tests.broker_fixture", "tests.keycloak_fixture", "tests.postgres_fixture"]
+pytest_plugins = ["tests.broker_fixture", "tests.keycloak_fixture", "tests.postgres_fixture", "tests.secured"]
 OWNED = pytest.StashKey[RunServers]()
 SOCKET = "run_servers_socket"
 NEW_OBJECTS = 10_000

@@ -89,6 +89,10 @@ TOGETHER = {
         "tests/fault/test_redrives.py",
         "tests/fault/test_replays.py",
     ),
+    "a broker that asks who one is": (
+        "tests/broker/test_credentials.py",
+        "tests/broker/test_permissions.py",
+    ),
     "a desk whose tails are watched": (
         "tests/web/tail_socket/test_who_gets_in.py",
         "tests/web/tail_socket/test_what_flows.py",

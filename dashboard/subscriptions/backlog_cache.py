@@ -196,7 +196,7 @@ class BacklogCache:
             try:
                 store = store_health.current_store_health()
                 if store.reachable is False:
-                    raise StoreUnreachable(store.words)
+                    raise store.outage
                 self.last = _snapshot(desk().backlogs.current(FRESH))
             except StoreUnreachable as error:
                 self._failed_at, self._failure = time.monotonic(), str(error)

@@ -123,7 +123,7 @@ def _store_away(store: StoreHealth, index: IndexHealth) -> Notice:
     return Notice(
         name="store-away",
         tone="warn",
-        title="The event store does not answer.",
+        title=f"{store.heading}.",
         text=known if index.topics else "Nothing is known, since the index has not read any topic yet",
         foot="index: never caught up yet" if index.behind is None else f"index: as of {format_duration(index.behind)} ago",
         as_of=store.as_of,

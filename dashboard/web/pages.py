@@ -30,7 +30,10 @@ from eventstore.model import (
     InvalidPosition,
     InvalidReplay,
     NotAllowed,
+    NotLetIn,
+    NotPermitted,
     NotSupported,
+    NotTrusted,
     ResourceBusy,
     StalePlan,
     StoresOwn,
@@ -108,7 +111,10 @@ _KINDS = (
     ),
     _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
     _Kind(ResourceBusy, HTTPStatus.CONFLICT, "Someone else is doing this now"),
-    _Kind(StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE, "The event store does not answer"),
+    _Kind(NotLetIn, HTTPStatus.SERVICE_UNAVAILABLE, store_health.heading_of(NotLetIn)),
+    _Kind(NotTrusted, HTTPStatus.SERVICE_UNAVAILABLE, store_health.heading_of(NotTrusted)),
+    _Kind(StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE, store_health.heading_of(StoreUnreachable)),
+    _Kind(NotPermitted, HTTPStatus.BAD_GATEWAY, "The event store does not permit this"),
 )
 OTHER = _Kind(EventStoreError, HTTPStatus.BAD_GATEWAY, "The event store did not do this")
 
@@ -168,7 +174,7 @@ def render(
     """
     content = dict(context)
     if away is not None:
-        store_health.mark_unreachable(str(away))
+        store_health.mark_unreachable(away)
         content["away"] = str(away)
     partial = bool(fragment) and wants_fragment(request)
     response = django_render(request, fragment if partial else template, content, status=status)
@@ -218,14 +224,14 @@ def problem(request: HttpRequest, what: Problem) -> HttpResponse:
 def problem_of(error: EventStoreError) -> Problem:
     """The page for an error of the store. The error's own sentence is written for people and holds no value of an event."""
     if isinstance(error, StoreUnreachable):
-        store_health.mark_unreachable(str(error))
+        store_health.mark_unreachable(error)
     kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
     return Problem(
         status=kind.status,
         title=kind.title,
         text=kind.text or str(error),
         advice=kind.advice,
-        again=kind.error is StoreUnreachable,
+        again=issubclass(kind.error, StoreUnreachable | NotPermitted),
         link=kind.link,
     )
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from dashboard.gateway import desk, shared
-from eventstore.model import EventStoreError, StoreUnreachable
+from eventstore.model import EventStoreError, NotLetIn, NotTrusted, StoreUnreachable
 
 FRESH = timedelta(seconds=3)
 PATIENCE = 0.4
@@ -27,12 +27,29 @@ class StoreHealth:
     """``reachable`` is ``None`` before the store's first answer. ``words`` name the store, or the problem.
 
     ``topics``: how many topics it has, asked only while the index knows none; ``None`` if it was not asked or did not tell.
+    ``problem``: the error with which it did not answer, if it is known.
     """
 
     reachable: bool | None
     words: str
     as_of: datetime
     topics: int | None = None
+    problem: StoreUnreachable | None = None
+
+    @property
+    def outage(self) -> StoreUnreachable:
+        """The error to raise or to show while it is not reachable."""
+        kind = type(self.problem) if self.problem else StoreUnreachable
+        return kind(self.words)
+
+    @property
+    def heading(self) -> str:
+        """What is wrong, in some words, without a full stop."""
+        return heading_of(type(self.outage))
+
+    @property
+    def heading_in_a_sentence(self) -> str:
+        return self.heading[:1].lower() + self.heading[1:]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,14 +92,14 @@ class StoreWatch:
         except NotYet:
             return self._last or StoreHealth(reachable=None, words="no answer yet", as_of=timezone.now())
 
-    def mark_unreachable(self, words: str) -> None:
+    def mark_unreachable(self, error: StoreUnreachable) -> None:
         """Call when a page has found that the store does not answer.
 
         A known failure keeps its time, so that the store is asked again soon enough.
         """
         with self._lock:
             if self._last is None or self._last.reachable is not False:
-                self._last = StoreHealth(reachable=False, words=words, as_of=timezone.now())
+                self._last = _away(error)
 
     def forget(self) -> None:
         """Ask the store again at the next page."""
@@ -140,8 +157,8 @@ def ask_store() -> StoreHealth:
     try:
         words = desk().log.ping()
     except (EventStoreError, DatabaseError) as error:
-        reason = str(error) if isinstance(error, EventStoreError) else "Its database does not answer."
-        return StoreHealth(reachable=False, words=reason, as_of=timezone.now())
+        known = error if isinstance(error, EventStoreError) else StoreUnreachable("Its database does not answer.")
+        return _away(known)
     return StoreHealth(reachable=True, words=words, as_of=timezone.now(), topics=_topics_if_none_is_indexed())
 
 
@@ -162,12 +179,26 @@ def outage_now() -> StoreUnreachable | None:
     return None
 
 
-def mark_unreachable(words: str) -> None:
+def mark_unreachable(error: StoreUnreachable) -> None:
     """Call when a page has found that the store does not answer, so that pages that do not ask it say so as well."""
-    shared(StoreWatch).mark_unreachable(words)
+    shared(StoreWatch).mark_unreachable(error)
 
 
 def last_known_outage() -> StoreUnreachable | None:
     """Why the store does not answer, as far as known. For pages that have all their payloads in memory."""
     store = current_store_health()
-    return StoreUnreachable(store.words) if store.reachable is False else None
+    return store.outage if store.reachable is False else None
+
+
+def heading_of(kind: type[StoreUnreachable]) -> str:
+    """What is wrong, in some words, without a full stop."""
+    if issubclass(kind, NotLetIn):
+        return "The event store does not let Eventdesk in"
+    if issubclass(kind, NotTrusted):
+        return "What answers does not prove that it is the event store"
+    return "The event store does not answer"
+
+
+def _away(error: EventStoreError) -> StoreHealth:
+    problem = error if isinstance(error, StoreUnreachable) else None
+    return StoreHealth(reachable=False, words=str(error), as_of=timezone.now(), problem=problem)

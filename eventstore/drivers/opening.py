@@ -1,7 +1,6 @@
 """Chooses the driver by ``EVENTSTORE_URL``."""
 
 import os
-from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
@@ -13,8 +12,7 @@ def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/def
     """Open the storage at this URL: ``database://``, ``pulsar://host:port`` or ``pulsar+ssl://host:port``.
 
     ``namespaces`` are patterns, separated by commas. ``kinds`` tells what each topic is for. Credentials for Pulsar
-    come from the environment: ``PULSAR_TOKEN`` or ``PULSAR_TOKEN_FILE``, ``PULSAR_TLS_TRUST_CERTS``,
-    ``PULSAR_TLS_CERTIFICATE`` and ``PULSAR_TLS_KEY`` (files).
+    come from the environment (``drivers.pulsar.access.environment``).
 
     Raises ``InvalidConfiguration`` for anything else. Nothing is contacted yet.
     """
@@ -31,6 +29,7 @@ def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/def
 
 
 def _open_pulsar(url: str, admin_url: str, namespaces: str, kinds: TopicKinds) -> Storage:
+    from eventstore.drivers.pulsar.access.environment import settings_of
     from eventstore.drivers.pulsar.storage import PulsarStorage
 
     broker = _parts(url, "EVENTSTORE_URL").netloc
@@ -57,10 +56,7 @@ def _open_pulsar(url: str, admin_url: str, namespaces: str, kinds: TopicKinds) -
         admin_url=admin_url,
         namespaces=patterns,
         kinds=kinds,
-        token=_token(),
-        tls_trust_certs=os.environ.get("PULSAR_TLS_TRUST_CERTS", ""),
-        tls_certificate=os.environ.get("PULSAR_TLS_CERTIFICATE", ""),
-        tls_key=os.environ.get("PULSAR_TLS_KEY", ""),
+        access=settings_of(os.environ),
     )
 
 
@@ -74,13 +70,3 @@ def _parts(address: str, variable: str) -> SplitResult:
 def _is_namespace(pattern: str) -> bool:
     tenant, _, namespace = pattern.partition("/")
     return bool(tenant and namespace) and "/" not in namespace
-
-
-def _token() -> str:
-    path = os.environ.get("PULSAR_TOKEN_FILE", "")
-    if not path:
-        return os.environ.get("PULSAR_TOKEN", "")
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise InvalidConfiguration(f"PULSAR_TOKEN_FILE cannot be read: {error.strerror}.") from error

@@ -8,7 +8,7 @@ It knows the plain case alone. Whatever else comes is left to the caller, who as
 import os
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -20,9 +20,11 @@ OK = 200
 class QuickHttp:
     """GETs from one server. Thread-safe."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], tls: ssl.SSLContext, *, connect: float, read: float) -> None:
-        """``connect`` and ``read`` are seconds."""
-        self._parts, self._headers, self._tls = urlsplit(url), dict(headers), tls
+    def __init__(
+        self, url: str, headers: Callable[[], Mapping[str, str]], tls: ssl.SSLContext, *, connect: float, read: float
+    ) -> None:
+        """``headers`` is asked for each request. ``connect`` and ``read`` are seconds."""
+        self._parts, self._headers, self._tls = urlsplit(url), headers, tls
         self._connect, self._read = connect, read
         self._lock = threading.Lock()
         self._idle: list[HTTPConnection] = []
@@ -35,23 +37,23 @@ class QuickHttp:
 
     def get_whole(self, path: str) -> tuple[Mapping[str, str], bytes] | None:
         """Return the headers too, with names in small letters. Otherwise as ``get``."""
-        kept = self._taken()
-        found = self._asked(kept, path) if kept is not None else None
+        headers, kept = self._headers(), self._taken()
+        found = self._asked(kept, path, headers) if kept is not None else None
         if found is None:
-            found = self._asked(None, path)  # the server may have closed the kept one meanwhile
+            found = self._asked(None, path, headers)  # the server may have closed the kept one meanwhile
         if found is None or found[0].status != OK:
             return None
         answer, body = found
         return {name.lower(): value for name, value in answer.getheaders()}, body
 
-    def _asked(self, kept: HTTPConnection | None, path: str) -> tuple[HTTPResponse, bytes] | None:
+    def _asked(self, kept: HTTPConnection | None, path: str, headers: Mapping[str, str]) -> tuple[HTTPResponse, bytes] | None:
         """Return the answer and its body; ``None`` if the connection fails."""
         connection = kept or self._made()
         try:
             if kept is None:
                 connection.connect()
                 connection.sock.settimeout(self._read)
-            connection.request("GET", self._parts.path + path, headers=self._headers)
+            connection.request("GET", self._parts.path + path, headers=headers)
             answer = connection.getresponse()
             body = answer.read()
         except TimeoutError:

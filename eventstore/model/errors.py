@@ -54,6 +54,17 @@ class StoreUnreachable(EventStoreError):
     """The store does not answer now. Nothing was lost: try again when it is back."""
 
 
+class NotLetIn(StoreUnreachable):
+    """The store does not accept who this installation says it is: its credentials are wrong, have ended, or cannot be had.
+
+    As good as away until they are mended. Then everything goes on by itself.
+    """
+
+
+class NotTrusted(StoreUnreachable):
+    """What answers at the store's address does not prove that it is the store. Nothing is sent to it."""
+
+
 class MadeAnew(EventStoreError):
     """The topic was deleted or lost, and another one has its name. What was known of the old one does not hold for it."""
 
@@ -64,6 +75,11 @@ class StoreClosed(EventStoreError):
 
 class StoreRefused(EventStoreError):
     """The store answered and refused: no permission, a conflict, or a limit of its own."""
+
+
+class NotPermitted(StoreRefused):
+    """The store knows this installation, and does not permit it this. The text names the permission that is missing; once it
+    is granted, what was tried works."""
 
 
 class NotAllowed(EventStoreError):

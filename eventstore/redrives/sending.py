@@ -19,7 +19,7 @@ from functools import cached_property
 from eventstore.copying import noted_ends, schemas_of
 from eventstore.jobs import Interruption, JobInterrupted, Progress, Worker
 from eventstore.model.copying import Acknowledger, Copying, Publisher
-from eventstore.model.errors import LeaseLost, ResourceBusy, StoreRefused, StoreUnreachable
+from eventstore.model.errors import LeaseLost, NotPermitted, ResourceBusy, StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, Position
 from eventstore.model.log import Log
 from eventstore.model.schema_registry import Schema
@@ -95,7 +95,7 @@ def redrive(storage: Storage, order: Order, state: State, worker: Worker, *, tot
         ) as member:
             try:
                 return _published(run, schemas_of(storage, order.letters, order.versions), member)
-            except (JobInterrupted, StoreUnreachable, ResourceBusy, LeaseLost):
+            except (JobInterrupted, StoreUnreachable, NotPermitted, ResourceBusy, LeaseLost):
                 raise
             except Exception:
                 _leave_failed(run, member)

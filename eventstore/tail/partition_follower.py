@@ -3,12 +3,16 @@
 import logging
 from dataclasses import dataclass
 
-from eventstore.model.errors import ToldOnce
+from eventstore.model.errors import NotLetIn, NotPermitted, NotTrusted, StoreClosed, ToldOnce, UnknownTopic
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds until a reader is opened again after an error: at first, and in the end."""
+
+FOR_WHOEVER_OPENS = (StoreClosed, UnknownTopic, NotPermitted, NotLetIn, NotTrusted)
+"""Errors that end a tail, since waiting for the store does not help. Its subscribers come back to open another one, which
+tells them the words, and try again from where they were."""
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from django.db import connections
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.log import Edge, Log, Reader
-from eventstore.tail.partition_follower import SHORTEST_PAUSE, PartitionFollower, telling
+from eventstore.tail.partition_follower import FOR_WHOEVER_OPENS, SHORTEST_PAUSE, PartitionFollower, telling
 from eventstore.tail.pieces import Entry, EventParser, ask_for_schemas
 from eventstore.tail.read_buffer import ReadBuffer
 from eventstore.tail.restart_backfill import by_time, read_missed
@@ -80,8 +80,7 @@ class TopicTail:
         The ring also has everything after ``places``, unless that is too much or some of it may be gone.
 
         Raises ``StoreUnreachable`` if the store does not let the readers in within ``READY_SECONDS``, or the store's
-        own error if it refused during that time. Raises ``UnknownTopic`` and ``StoreClosed`` immediately, since waiting
-        does not help.
+        own error if it refused during that time. Raises ``FOR_WHOEVER_OPENS`` immediately, since waiting does not help.
         """
         ends = self._log.ends(self.topic.name)
         found = read_missed(self._log, ends, places)
@@ -201,7 +200,7 @@ class TopicTail:
                         self._ready.release()
                         follower.announced = True
                     self._read_until_stopped(reader, follower)
-            except (StoreClosed, UnknownTopic) as error:
+            except FOR_WHOEVER_OPENS as error:
                 self._failed = error
                 self.stop()
             except EventStoreError as error:

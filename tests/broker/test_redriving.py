@@ -9,6 +9,7 @@ import httpx
 import pulsar
 import pytest
 
+from eventstore.drivers.pulsar.access.credentials import Credentials
 from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.copying import Copy
@@ -114,9 +115,7 @@ def test_a_client_that_may_not_connect_again_does_not(broker: Broker, storage: P
     target = topic()
     may_connect = [True]
     with Relay(int(broker.service_url.rpartition(":")[2])) as relay:
-        connection = BrokerConnection(
-            service_url=f"pulsar://127.0.0.1:{relay.port}", token="", trust_certs="", certificate="", key=""
-        )
+        connection = BrokerConnection(service_url=f"pulsar://127.0.0.1:{relay.port}", credentials=Credentials())
         client = connection.separate_client(lambda: may_connect[0])
         client.create_producer(f"persistent://{target}").send(b"first")
         may_connect[0] = False

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from eventstore.drivers.pulsar import admin_http
+from eventstore.drivers.pulsar.access.credentials import AccessSettings, Credentials
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.storage import PulsarStorage
@@ -90,7 +91,7 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.fixture
 def storage(recorder: Recorder) -> Iterator[PulsarStorage]:
-    one = PulsarStorage(service_url="pulsar://127.0.0.1:9", admin_url=recorder.url, token=TOKEN)
+    one = PulsarStorage(service_url="pulsar://127.0.0.1:9", admin_url=recorder.url, access=AccessSettings(token=TOKEN))
     yield one
     one.close()
 
@@ -128,7 +129,7 @@ def test_a_tenant_or_namespace_out_of_a_url_goes_nowhere_else(recorder: Recorder
 
 
 def test_a_subscriptions_name_stays_one_part_of_the_path(recorder: Recorder) -> None:
-    admin = Admin(url=recorder.url, token="", trust_certs="", certificate="", key="")
+    admin = Admin(url=recorder.url, credentials=Credentials())
     topic = TopicName(tenant="public", namespace="default", local="documents")
     for trick in TRICKS:
         if "\x00" in trick:
@@ -183,7 +184,7 @@ def test_an_answer_that_is_no_json_is_an_error_with_a_sentence(recorder: Recorde
 def test_a_reset_is_given_more_time_than_a_question(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_http, "TIMEOUT", httpx.Timeout(0.2))
     topic = TopicName(tenant="public", namespace="default", local="documents")
-    admin = Admin(url=recorder.url, token="", trust_certs="", certificate="", key="")
+    admin = Admin(url=recorder.url, credentials=Credentials())
     admin.partitions(topic)
     recorder.pause = 1.0
     with pytest.raises(StoreUnreachable):

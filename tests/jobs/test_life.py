@@ -10,7 +10,16 @@ from eventstore.actions.perform import perform
 from eventstore.jobs import Job, JobRefused, State, Wish
 from eventstore.jobs.face import JobFace
 from eventstore.jobs.models import JobRow
-from eventstore.model.errors import NotAllowed, ResourceBusy, StoreRefused, StoreUnreachable
+from eventstore.model.errors import (
+    EventStoreError,
+    NotAllowed,
+    NotLetIn,
+    NotPermitted,
+    NotTrusted,
+    ResourceBusy,
+    StoreRefused,
+    StoreUnreachable,
+)
 from tests.jobs.kinds import ANNA, BERT, COUNT, MAILER, Acts, asked, counting, face_of, kind_of, known, row_of
 from tests.safeguards import no
 
@@ -136,13 +145,16 @@ def test_a_queued_job_is_cancelled_at_once_and_has_changed_nothing(jobs: JobFace
     assert (job.state, record.of(job.act)) == (State.CANCELLED, ["failed"])
 
 
-def test_a_store_that_is_away_is_tried_again_later_and_at_once_if_somebody_says_so(jobs: JobFace, record: Acts) -> None:
+@pytest.mark.parametrize("error", [StoreUnreachable, NotLetIn, NotTrusted, NotPermitted])
+def test_a_store_that_is_away_is_tried_again_later_and_at_once_if_somebody_says_so(
+    jobs: JobFace, record: Acts, error: type[EventStoreError]
+) -> None:
     tries: list[int] = []
 
     def at(step: int) -> None:
         tries.append(step)
         if len(tries) < 3:
-            raise StoreUnreachable("The broker does not answer.")
+            raise error("The broker does not answer.")
 
     kind = kind_of(counting(1, at))
     with known(kind):

@@ -3,7 +3,7 @@
 import logging
 
 from dashboard.sockets.tail.begin import InvalidBegin
-from eventstore.model import EventStoreError, InvalidPosition, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.model import EventStoreError, InvalidPosition, NotPermitted, StoreClosed, StoreUnreachable, UnknownTopic
 from eventstore.search import InvalidFilter
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ TOO_MANY_SOCKETS = 4429
 """This person or token has as many open sockets as one may have."""
 STORE_REFUSES = 4502
 """The store answers, but refuses to open the tail. Trying again does not help."""
+NOT_PERMITTED = 4504
+"""The store does not let this installation read this. Trying again helps once somebody has permitted it."""
 
 
 def close_code(error: EventStoreError | InvalidBegin, *, opened: bool) -> int:
@@ -30,6 +32,8 @@ def close_code(error: EventStoreError | InvalidBegin, *, opened: bool) -> int:
             return BAD_REQUEST
         case StoreUnreachable():
             return STORE_UNREACHABLE
+        case NotPermitted():
+            return NOT_PERMITTED
     log.warning("tail closed: %s", type(error).__name__)
     # A restarting broker refuses for a moment. So the client of an open tail may try again, and learns then if that helps.
     return STORE_UNREACHABLE if opened or isinstance(error, StoreClosed) else STORE_REFUSES

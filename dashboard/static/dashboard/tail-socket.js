@@ -5,8 +5,10 @@ const SILENCE_AT_FIRST = 60000; // but opening the tails of many topics may take
 const STEADY = 10000; // what breaks sooner after its first frame will likely break again
 const SHORTEST_PAUSE = 600;
 const LONGEST_PAUSE = 5000;
+const SHORTEST_WAIT_TO_BE_PERMITTED = 10000; // somebody has to grant it first
 const BAD_REQUEST = 4400;
 const STORE_AWAY = 4503;
+const NOT_PERMITTED = 4504;
 const BEGIN_AGAIN = 4012;
 const NOT_ALLOWED = 4403;
 const TOO_MANY = 4429;
@@ -19,6 +21,7 @@ const FINAL = {
 };
 const AWAY = {
   [STORE_AWAY]: "the store does not answer: trying again",
+  [NOT_PERMITTED]: "the store does not permit this: trying again",
   [BEGIN_AGAIN]: "the tail stopped: trying again",
 };
 
@@ -135,9 +138,11 @@ export function follow(address, begin, on, { filterStands, masking }) {
       again = setTimeout(connect, 50);
       return;
     }
+    if (code === NOT_PERMITTED) pause = Math.max(pause, SHORTEST_WAIT_TO_BE_PERMITTED);
     again = setTimeout(connect, (pause * (1 + Math.random())) / 2);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
-    on.state("away", AWAY[code] ?? "connection lost: trying again");
+    const said = code === STORE_AWAY || code === NOT_PERMITTED ? why : "";
+    on.state("away", said ? `trying again: ${said}` : (AWAY[code] ?? "connection lost: trying again"));
     if (!opened) askThePage();
   };
 

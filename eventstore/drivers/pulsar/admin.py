@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 
-from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, reason_of, refused, sizes_in
+from eventstore.drivers.pulsar.access.answers import reason_of, refused
+from eventstore.drivers.pulsar.access.credentials import Credentials
+from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, sizes_in
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment, unknown_subscription, unknown_topic
 from eventstore.model.errors import InvalidName, NotSupported, StoreRefused, UnknownTopic
 from eventstore.model.schema_registry import Schema
@@ -35,13 +37,13 @@ class OtherPartitions(StoreRefused):
 class Admin:
     """Thread-safe. One connection pool per process, created at first use. Errors are the event store's own."""
 
-    def __init__(self, *, url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
-        self._http = AdminHttp(url=url, token=token, trust_certs=trust_certs, certificate=certificate, key=key)
+    def __init__(self, *, url: str, credentials: Credentials) -> None:
+        self._http = AdminHttp(url=url, credentials=credentials)
 
     # -- the broker and its namespaces
 
     def version(self) -> str:
-        return self._get("brokers/version").text.strip().strip('"')
+        return self._http.send("GET", "brokers/version").text.strip().strip('"')
 
     def settings(self) -> Json | None:
         """Return the broker's configuration in use, as texts by name; ``None`` if this role may not see it."""
@@ -49,7 +51,7 @@ class Admin:
         return parsed(answer) if answer.is_success else None
 
     def tenants(self) -> Sequence[str]:
-        return [str(tenant) for tenant in parsed(self._get("tenants"))]
+        return [str(tenant) for tenant in parsed(self._http.send("GET", "tenants"))]
 
     def namespaces(self, tenant: str) -> Sequence[str]:
         """Return ``tenant/namespace`` for each; none if the tenant does not exist."""
@@ -272,9 +274,6 @@ class Admin:
     def _names(self, path: str) -> Sequence[str]:
         answer = self._http.send("GET", path, known=(404,))
         return [] if answer.status_code == 404 else [str(name) for name in parsed(answer)]
-
-    def _get(self, path: str) -> httpx.Response:
-        return self._http.send("GET", path)
 
     def _json_of(self, topic: TopicName, what: str, query: Mapping[str, str] | None = None) -> Json:
         path = f"persistent/{topic.path}/{what}"

@@ -4,7 +4,6 @@ A broker's redirection to a sister broker is followed only to the same path.
 """
 
 import os
-import re
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,14 @@ import msgspec
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
-from eventstore.drivers.pulsar.connection import NO_PERMISSION, closed
+from eventstore.drivers.pulsar.access.answers import is_about_permissions, is_starting, refused
+from eventstore.drivers.pulsar.access.credentials import Credentials
+from eventstore.drivers.pulsar.access.needs import need_of
+from eventstore.drivers.pulsar.access.tls import tls_problem
+from eventstore.drivers.pulsar.connection import closed
 from eventstore.drivers.quick_http import QuickHttp
 from eventstore.drivers.silence import Silence
-from eventstore.model.errors import StoreClosed, StoreRefused, StoreUnreachable
+from eventstore.model.errors import NotLetIn, NotTrusted, StoreClosed, StoreRefused, StoreUnreachable
 
 Growth = tuple[int, int]
 """Two sizes of a partition of which one changes with each entry: the bytes that it holds (``totalSize`` in its
@@ -34,13 +37,19 @@ PROBE = httpx.Timeout(2.0)
 class AdminHttp:
     """Thread-safe. One connection pool per process, created at first use."""
 
-    def __init__(self, *, url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
+    def __init__(self, *, url: str, credentials: Credentials) -> None:
         self._url, self._auth = _without_user(url.rstrip("/"))
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._tls = (trust_certs, certificate, key)
+        self._where = httpx.URL(self._url).netloc.decode()
+        self._credentials = credentials
+        self._secure = self._url.startswith("https")
+        self._plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        """Where no TLS is spoken, nor a redirection leads to it: it has no authorities, to load which takes 30 ms."""
+        self._tls = self._plain
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._quick: QuickHttp | None = None
+        self._replaced: list[httpx.Client | QuickHttp] = []
+        """What was made with other files. It may still be in use."""
         self._process = 0
         self._closed = False
         self._silence = Silence(self._answers)
@@ -64,21 +73,24 @@ class AdminHttp:
         client = self._open_client()
         if self._silence.refuses():
             raise self._unreachable()
+        self._credentials.check()
+        headers = self._credentials.headers()
         try:
             where = f"{self._url}/admin/{api}/{path}"
-            request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
+            request = client.build_request(method, where, json=body, params=query, headers=headers, timeout=timeout or TIMEOUT)
             answer = _followed(client, request, body, self._auth)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             if self._closed:
                 raise closed() from error
             if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.PoolTimeout):
                 self._silence.note_timeout()
-            raise self._unreachable() from error
+            raise self._not_reached(error) from error
         if answer.is_success or answer.status_code in known:
+            self._credentials.accepted()
             return answer
         if answer.status_code == 404 and missing is not None:
             raise missing
-        raise self._refusal(answer)
+        raise self._refusal(answer, method, f"{api}/{path}")
 
     def get_json(self, path: str, *, query: Mapping[str, str], missing: Exception) -> Any:
         """Do as ``send`` and ``parsed`` for what pages ask for often: the usual answer comes in a quarter of the time."""
@@ -103,6 +115,7 @@ class AdminHttp:
         quick = self._quick
         if quick is None or self._silence.refuses():
             return None
+        self._credentials.check()
         try:
             return quick.get_whole(path)
         except TimeoutError as error:
@@ -112,33 +125,28 @@ class AdminHttp:
             raise self._unreachable() from error
 
     def _open_client(self) -> httpx.Client:
+        tls = self._credentials.tls.context() if self._secure else self._plain
         with self._lock:
             if self._closed:
                 raise closed()
-            if self._client is None or self._process != os.getpid():
-                self._process = os.getpid()
-                self._silence = Silence(self._answers)  # after a fork, the thread that asks is in the parent alone
-                tls = self._verify()
-                self._client = httpx.Client(
-                    headers=self._headers, timeout=TIMEOUT, verify=tls, trust_env=False, follow_redirects=False
-                )
-                if self._auth is None:
-                    self._quick = QuickHttp(self._url, self._headers, tls, connect=CONNECT_SECONDS, read=READ_SECONDS)
+            if self._client is None or self._process != os.getpid() or tls is not self._tls:
+                self._replace(tls)
+            assert self._client is not None
             return self._client
 
-    def _verify(self) -> ssl.SSLContext:
-        trust_certs, certificate, key = self._tls
-        if not self._url.startswith("https"):  # nor does a redirection lead to it: load no authorities, which takes 30 ms
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            context = ssl.create_default_context(cafile=trust_certs or None)
-            if certificate:
-                context.load_cert_chain(certificate, key or None)
-        except (OSError, ssl.SSLError) as error:
-            raise StoreRefused(
-                "The TLS files for the broker cannot be used: check PULSAR_TLS_TRUST_CERTS and the others."
-            ) from error
-        return context
+    def _replace(self, tls: ssl.SSLContext) -> None:
+        """Make what asks: at first, with the files as they are now, and after a fork. Needs the lock."""
+        replaced, self._replaced = self._replaced, [one for one in (self._client, self._quick) if one is not None]
+        if self._process != os.getpid():
+            self._process, self._replaced, replaced = os.getpid(), [], []  # those are the parent's, as its sockets are
+            self._silence = Silence(self._answers)  # and the thread that asks is in the parent alone
+        for one in replaced:
+            one.close()
+        self._tls = tls
+        self._client = httpx.Client(timeout=TIMEOUT, verify=tls, trust_env=False, follow_redirects=False)
+        if self._auth is None:
+            headers = self._credentials.headers
+            self._quick = QuickHttp(self._url, headers, tls, connect=CONNECT_SECONDS, read=READ_SECONDS)
 
     def _answers(self) -> bool:
         """Return whether the broker answers a small question, whatever it says.
@@ -146,8 +154,9 @@ class AdminHttp:
         Without a free connection it is not asked. Then it counts as answering: the calls that have the connections will tell.
         """
         try:
-            self._open_client().get(f"{self._url}/admin/v2/brokers/version", auth=self._auth, timeout=PROBE)
-        except httpx.PoolTimeout:
+            headers, version = self._credentials.headers(), f"{self._url}/admin/v2/brokers/version"
+            self._open_client().get(version, headers=headers, auth=self._auth, timeout=PROBE)
+        except (httpx.PoolTimeout, NotLetIn, NotTrusted):
             return True
         except (httpx.TransportError, httpx.InvalidURL, StoreClosed):
             return False
@@ -155,20 +164,28 @@ class AdminHttp:
 
     def _unreachable(self) -> StoreUnreachable:
         """Return the error in the same words each time: a warning is logged again when its words change."""
-        where = httpx.URL(self._url).netloc.decode()
         return StoreUnreachable(
-            f"The broker's admin API at {where} does not answer. Nothing is lost: try again when it is back, "
+            f"The broker's admin API at {self._where} does not answer. Nothing is lost: try again when it is back, "
             "or check PULSAR_ADMIN_URL."
         )
 
-    def _refusal(self, answer: httpx.Response) -> Exception:
+    def _not_reached(self, error: Exception) -> StoreUnreachable:
+        """Return the error for a connection that failed: perhaps one of the two has refused the other's certificate."""
+        problem = tls_problem(error) if self._secure else None
+        if problem is None:
+            return self._unreachable()
+        return problem.of_broker(self._where) or self._credentials.refused(self._where)
+
+    def _refusal(self, answer: httpx.Response, method: str, path: str) -> Exception:
         if answer.status_code in (401, 403):
-            return StoreRefused(NO_PERMISSION)
+            if not is_about_permissions(answer):
+                return self._credentials.refused(self._where, with_password=self._auth is not None)
+            self._credentials.accepted()
+            return need_of(method, path).missing(self._credentials.holder())
         if answer.status_code in (502, 503, 504):
             return self._unreachable()
         if answer.status_code == 500 and is_starting(answer):
-            where = httpx.URL(self._url).netloc.decode()
-            return StoreUnreachable(f"The broker at {where} is starting. Nothing is lost: it answers in a moment.")
+            return StoreUnreachable(f"The broker at {self._where} is starting. Nothing is lost: it answers in a moment.")
         return refused(answer)
 
     def close(self) -> None:
@@ -176,9 +193,9 @@ class AdminHttp:
             client, self._client, self._closed = self._client, None, True
             quick, self._quick = self._quick, None
         if client is not None and self._process == os.getpid():
-            client.close()
-            if quick is not None:
-                quick.close()
+            for one in (client, quick, *self._replaced):
+                if one is not None:
+                    one.close()
 
 
 def _without_user(url: str) -> tuple[str, httpx.BasicAuth | None]:
@@ -219,23 +236,6 @@ def _no_admin_api() -> StoreRefused:
     return StoreRefused("What answers is not Pulsar's admin API: check PULSAR_ADMIN_URL.")
 
 
-LONGEST_REASON = 20_000
-"""Characters of a reason that are looked at: a stack trace may be long."""
-_STARTING = re.compile(
-    r"not (?:yet )?(?:ready|initiali[sz]ed|started)|still starting"
-    r"|because the return value of \"org\.apache\.pulsar\.broker\.PulsarService\.get\w+\(\)\" is null"
-    r"|because \"this\.(?:pulsar|brokerService|namespaceService|loadManager)\" is null",
-    re.IGNORECASE,
-)
-
-
-BUSY = (
-    "The subscription is busy: another person moves its cursor now, or the broker has not ended an earlier move. The cursor "
-    "has not been moved for you. Look in a moment where it stands, and try again if that is still needed."
-)
-_BUSY = re.compile(r"subscription (?:is )?(?:busy|fenced)|fence subscription", re.IGNORECASE)
-
-
 class _Sizes(Struct):
     storageSize: int  # the broker's own names
     msgInCounter: int
@@ -256,38 +256,6 @@ def sizes_in(answer: httpx.Response) -> Mapping[str, Growth]:
     except (DecodeError, ValueError) as error:
         raise _no_admin_api() from error
     return {name: (one.storageSize, one.msgInCounter) for name, one in found.partitions.items()}
-
-
-def is_starting(answer: httpx.Response) -> bool:
-    """Whether a 500 is that of a broker whose services are not all there yet.
-
-    Such a broker answers with the NullPointerException of the service that it misses (its name is in the reason), or says that
-    one is not ready or not initialised. A standalone broker does not: 4.0.8 and 4.2.4 opened their port last in seven starts
-    each (``tests/data/starting``), and gave no 500.
-    """
-    try:
-        text = str(answer.json().get("reason", ""))
-    except (ValueError, AttributeError):
-        text = answer.text[:LONGEST_REASON]  # before its error handlers are there, the broker sends a page of Jetty's
-    return _STARTING.search(text[:LONGEST_REASON]) is not None
-
-
-def refused(answer: httpx.Response) -> StoreRefused:
-    """Return the error for a refusal, with the broker's own reason."""
-    reason = reason_of(answer)
-    if answer.status_code == 412 and _BUSY.search(reason):
-        return StoreRefused(f"{BUSY} The broker says: {reason}")
-    return StoreRefused(f"The broker refuses this ({answer.status_code}): {reason}")
-
-
-def reason_of(answer: httpx.Response) -> str:
-    """Return the first line of the broker's own reason."""
-    try:
-        text = str(answer.json().get("reason", ""))
-    except (ValueError, AttributeError):
-        text = ""  # a proxy's error page: its status says more
-    words = next((line.strip() for line in text.splitlines() if line.strip(" -")), "")
-    return words[:200] if words else f"it answers {answer.status_code} and no reason."
 
 
 def _path(url: httpx.URL) -> bytes:

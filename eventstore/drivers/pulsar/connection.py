@@ -6,6 +6,7 @@ away, every call first tries the port, which fails immediately, instead of waiti
 
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,15 @@ from typing import Any
 
 import pulsar
 
+from eventstore.drivers.pulsar.access.credentials import Credentials
+from eventstore.drivers.pulsar.access.needs import UNKNOWN, Need
+from eventstore.drivers.pulsar.access.tls import shake_hands
 from eventstore.model.errors import (
     EventStoreError,
     InvalidMessage,
     InvalidName,
+    NotLetIn,
+    NotTrusted,
     StoreClosed,
     StoreRefused,
     StoreUnreachable,
@@ -33,11 +39,9 @@ PROBE_SECONDS = 2.0
 TRUSTED_SECONDS = 2.0
 """After an answer, the broker's port is not tried again for this long."""
 
-NO_PERMISSION = "The broker refuses this user: check the token or certificate, and its permissions on the namespace."
+NOT_LET_IN = ("AuthenticationError", "ErrorGettingAuthenticationData")
+NOT_PERMITTED = "AuthorizationError"
 _OTHER_ERRORS: dict[str, EventStoreError] = {
-    "AuthenticationError": StoreRefused(NO_PERMISSION),
-    "AuthorizationError": StoreRefused(NO_PERMISSION),
-    "ErrorGettingAuthenticationData": StoreRefused("The credentials for the broker cannot be read: check their files."),
     "ConsumerBusy": StoreRefused("The subscription is taken by an exclusive consumer: disconnect it first."),
     "ConsumerAssignError": StoreRefused("The subscription is in use in another way: connect with its own type."),
     "ProducerBusy": StoreRefused("A producer of this name is connected already: end that one first."),
@@ -64,10 +68,12 @@ _OTHER_ERRORS: dict[str, EventStoreError] = {
 class BrokerConnection:
     """The client and its health. Thread-safe. No text that it makes contains its credentials."""
 
-    def __init__(self, *, service_url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
+    def __init__(self, *, service_url: str, credentials: Credentials, ask: Callable[[], object] | None = None) -> None:
+        """``ask`` asks the admin API a small question. It tells at once who is not let in; the client has no word for that."""
         self.service_url = service_url
         self.where = service_url.partition("://")[2].strip("/")
-        self._token, self._trust_certs, self._certificate, self._key = token, trust_certs, certificate, key
+        self._secure = service_url.startswith("pulsar+ssl")
+        self._credentials, self._ask = credentials, ask
         self._lock = threading.Lock()
         self._client: Any = None
         self._process = 0
@@ -84,7 +90,7 @@ class BrokerConnection:
             if self._process != os.getpid():
                 self._left_behind.append(self._client)  # the parent's: releasing it here would wait for its threads
                 with self.errors():
-                    self._client = self._new_client()
+                    self._client = self._new_client(self._credentials.authentication())
                 self._process = os.getpid()
             return self._client
 
@@ -93,13 +99,14 @@ class BrokerConnection:
             raise closed()
 
     def try_broker(self) -> None:
-        """Raise ``StoreUnreachable`` immediately if nothing listens at any of the broker's addresses."""
+        """Raise ``StoreUnreachable`` immediately if nothing listens at any of the broker's addresses, or if it has refused the
+        credentials lately."""
         self.check_open()
+        self._credentials.check()
         if time.monotonic() - self._answered < TRUSTED_SECONDS:
             return
-        default = 6651 if self.service_url.startswith("pulsar+ssl") else 6650
-        if not any(_listens(address, default) for address in self.where.split(",")):
-            raise self.unreachable()
+        if not any(_listens(host, port) for host, port in self._addresses()):
+            raise self._silent()
         self._answered = time.monotonic()
 
     def lost(self) -> None:
@@ -108,24 +115,59 @@ class BrokerConnection:
         self.try_broker()
 
     def unreachable(self) -> StoreUnreachable:
+        """Return why the client gets nothing from the broker. Mostly that is away."""
+        return self._not_let_in() or self._silent()
+
+    def _silent(self) -> StoreUnreachable:
         self._answered = -TRUSTED_SECONDS
         return StoreUnreachable(
             f"The broker at {self.where} does not answer. Nothing is lost: try again when it is back, or check EVENTSTORE_URL."
         )
 
+    def _not_let_in(self) -> NotLetIn | NotTrusted | None:
+        """Return the error if one of the two does not accept the other. The client tries such a connection until its time is
+        over, and only says that it is."""
+        if (ended := self._credentials.ended(self.where)) is not None:
+            return ended
+        try:
+            if self._secure:
+                context = self._credentials.tls.context()
+                for host, port in self._addresses():
+                    if (problem := shake_hands(host, port, context, PROBE_SECONDS)) is not None:
+                        return problem.of_broker(self.where) or self._credentials.refused(self.where)
+            if self._ask is not None:
+                self._ask()
+        except (NotLetIn, NotTrusted) as error:
+            return error
+        except EventStoreError:
+            return None  # it says nothing of who is let in
+        return None
+
+    def _addresses(self) -> Iterator[tuple[str, int]]:
+        default = 6651 if self._secure else 6650
+        for address in self.where.split(","):
+            host, mark, port = address.strip().rpartition(":")
+            if not mark or not port.isdigit():
+                host, port = address.strip(), str(default)
+            yield host.strip("[]"), int(port)
+
     @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn the client's errors into those of the event store."""
+    def errors(self, need: Need | None = None) -> Iterator[None]:
+        """Turn the client's errors into those of the event store. ``need``: what is done, and may lack a permission."""
         try:
             yield
         except pulsar.PulsarException as error:
-            raise self.translated(type(error).__name__) from error
+            raise self.translated(type(error).__name__, need) from error
         self._answered = time.monotonic()
 
-    def translated(self, kind: str) -> EventStoreError:
+    def translated(self, kind: str, need: Need | None = None) -> EventStoreError:
         """Return the error for the client's error or result of this name. Most of them mean that the broker is away."""
         if self._closed:
             return closed()
+        if kind in NOT_LET_IN:
+            return self._credentials.unusable() or self._credentials.refused(self.where)
+        if kind == NOT_PERMITTED:
+            return (need or UNKNOWN).missing(self._credentials.holder())
         known = _OTHER_ERRORS.get(kind)
         return type(known)(str(known)) if known else self.unreachable()
 
@@ -149,33 +191,25 @@ class BrokerConnection:
         """
         self.try_broker()
 
-        def token() -> str:
-            if not may_connect():
-                raise ConnectionRefusedError("this client must not connect again")
-            return self._token
-
-        certified = not self._token and self._certificate
         with self.errors():
-            return self._new_client(None if certified else pulsar.AuthenticationToken(token))
+            return self._new_client(self._credentials.authentication(may_connect))
 
-    def _new_client(self, authentication: Any = None) -> Any:
-        secure = self.service_url.startswith("pulsar+ssl")
+    def _new_client(self, authentication: Any) -> Any:
+        tls = self._credentials.tls.files
+        if self._secure:
+            self._credentials.tls.context()  # the client would only say that it cannot connect
+        certificate, key = (tls.certificate, tls.key or tls.certificate) if self._secure else ("", "")
         return pulsar.Client(
             self.service_url,
-            authentication=authentication or self._authentication(),
+            authentication=authentication,
             operation_timeout_seconds=OPERATION_SECONDS,
             connection_timeout_ms=CONNECT_MILLISECONDS,
-            tls_trust_certs_file_path=(self._trust_certs or None) if secure else None,
+            tls_trust_certs_file_path=(tls.trust_certs or ssl.get_default_verify_paths().cafile) if self._secure else None,
+            tls_certificate_file_path=certificate or None,
+            tls_private_key_file_path=key or None,
             tls_validate_hostname=True,
             logger=pulsar.FileLogger(pulsar.LoggerLevel.Warn, "/dev/stderr"),
         )
-
-    def _authentication(self) -> Any:
-        if self._token:
-            return pulsar.AuthenticationToken(self._token)
-        if self._certificate:
-            return pulsar.AuthenticationTLS(self._certificate, self._key)
-        return None
 
 
 class ConnectionWatch:
@@ -210,12 +244,9 @@ def closed() -> StoreClosed:
     return StoreClosed("The connection to the broker was closed by this process: open the storage again.")
 
 
-def _listens(address: str, default_port: int) -> bool:
-    host, mark, port = address.strip().rpartition(":")
-    if not mark or not port.isdigit():
-        host, port = address.strip(), str(default_port)
+def _listens(host: str, port: int) -> bool:
     try:
-        socket.create_connection((host.strip("[]"), int(port)), PROBE_SECONDS).close()
+        socket.create_connection((host, port), PROBE_SECONDS).close()
     except OSError:
         return False
     return True

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
+from eventstore.drivers.pulsar.access.credentials import NO_ACCESS_SETTINGS, AccessSettings, Credentials
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.connection import BrokerConnection
@@ -18,7 +19,7 @@ class PulsarStorage:
     """Fulfils ``eventstore.model.storage.Storage``. Nothing is contacted before the first call, and each process has
     connections of its own.
 
-    ``namespaces`` are ``tenant/namespace`` patterns (``*``, ``?``, ``[…]``); ``tls_…`` are paths of PEM files.
+    ``namespaces`` are ``tenant/namespace`` patterns (``*``, ``?``, ``[…]``); ``access``: who Eventdesk is to the broker.
     """
 
     def __init__(
@@ -28,15 +29,13 @@ class PulsarStorage:
         admin_url: str,
         namespaces: Sequence[str] = ("public/default",),
         kinds: TopicKinds = BY_NAME,
-        token: str = "",
-        tls_trust_certs: str = "",
-        tls_certificate: str = "",
-        tls_key: str = "",
+        access: AccessSettings = NO_ACCESS_SETTINGS,
     ) -> None:
-        credentials = {"token": token, "trust_certs": tls_trust_certs, "certificate": tls_certificate, "key": tls_key}
+        credentials = Credentials(access)
+        admin = Admin(url=admin_url, credentials=credentials)
         self._cluster = Cluster(
-            connection=BrokerConnection(service_url=service_url, **credentials),
-            admin=Admin(url=admin_url, **credentials),
+            connection=BrokerConnection(service_url=service_url, credentials=credentials, ask=admin.version),
+            admin=admin,
             namespaces=namespaces,
             kinds=kinds,
         )

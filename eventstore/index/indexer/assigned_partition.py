@@ -8,7 +8,7 @@ from datetime import datetime
 from eventstore.index.indexer.failures import Answers, Narrowing, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, learn_incarnation, open_partition
-from eventstore.model.errors import StoreUnreachable, UnknownTopic, words_of
+from eventstore.model.errors import NotPermitted, StoreUnreachable, UnknownTopic, words_of
 from eventstore.model.events import Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.model.storage import Storage
@@ -19,6 +19,8 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two reads of an idle partition: at first, and in the end."""
 FIRST_TROUBLE, LONGEST_TROUBLE = 0.2, 5.0
 """Seconds until a partition is opened again after an error: at first, and in the end."""
+NOT_PERMITTED_TROUBLE = 20.0
+"""The same in the end where the store does not permit it: somebody has to grant that first."""
 OFTEN = 3
 """Failures in a row after which a partition is named on the pages."""
 
@@ -150,7 +152,8 @@ class AssignedPartition:
     def backoff_error(self) -> float:
         """Return how many seconds to leave the partition alone after an error."""
         # While the messages that may be the reason become fewer, the next try is another one.
-        longest = FIRST_TROUBLE if self.narrowing.suspects > 1 else LONGEST_TROUBLE
+        refused = any(isinstance(error, NotPermitted) for error in tuple(self.errors))
+        longest = FIRST_TROUBLE if self.narrowing.suspects > 1 else NOT_PERMITTED_TROUBLE if refused else LONGEST_TROUBLE
         self.trouble = min(max(self.trouble * 2, FIRST_TROUBLE), longest)
         return self.trouble
 

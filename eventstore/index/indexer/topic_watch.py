@@ -12,12 +12,14 @@ from django.utils import timezone
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.indexer import End, Indexer
 from eventstore.index.indexer.made_anew import verify
-from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce, place_of
+from eventstore.model.errors import EventStoreError, NotPermitted, StoreUnreachable, ToldOnce, place_of
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
 
 LOOK_FOR_TOPICS = 2.0
+LOOK_FOR_PERMISSION = 10.0
+"""Seconds until the list is asked for again that the store does not permit."""
 ASK_FOR_ENDS = 3.0
 ASK_FOR_AMOUNTS = 2.0
 ASK_AGAIN = 30.0
@@ -63,6 +65,8 @@ class Watch:
         except EventStoreError as error:  # a token that expired or a broker's 500 passes, and what is known goes on meanwhile
             self._told.tell(str(error))
             away = isinstance(error, StoreUnreachable)
+            if isinstance(error, NotPermitted):
+                self._topics_at = time.monotonic() + LOOK_FOR_PERMISSION
             self.indexer.answers.note(time.monotonic(), away=away)
             self._was_away |= away
             self.indexer.store_away = away

@@ -3,12 +3,13 @@
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from eventstore.index.tables.database import lacks_tables
-from eventstore.model.errors import EventStoreError, StoreUnreachable, words_of
+from eventstore.model.errors import EventStoreError, NotPermitted, StoreUnreachable, words_of
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the store or a database was away. Other errors of a database are faults, and come each time."""
-    if isinstance(error, StoreUnreachable | OperationalError | InterfaceError):
+    """Whether the store or a database was away, or the store did not permit what it may permit later. Other errors of a
+    database are faults, and come each time."""
+    if isinstance(error, StoreUnreachable | NotPermitted | OperationalError | InterfaceError):
         return True
     return isinstance(error, DatabaseError) and lacks_tables(error)
 

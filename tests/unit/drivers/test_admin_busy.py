@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from eventstore.drivers.pulsar import admin as admin_module
+from eventstore.drivers.pulsar.access.answers import BUSY, refused
+from eventstore.drivers.pulsar.access.credentials import Credentials
 from eventstore.drivers.pulsar.admin import Admin
-from eventstore.drivers.pulsar.admin_http import BUSY, refused
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import StoreRefused
 
@@ -39,7 +40,7 @@ class Broker:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.admin = Admin(url=f"http://127.0.0.1:{self.server.server_port}", token="", trust_certs="", certificate="", key="")
+        self.admin = Admin(url=f"http://127.0.0.1:{self.server.server_port}", credentials=Credentials())
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from eventstore.drivers.pulsar.access.credentials import Credentials
 from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.model.errors import StoreUnreachable
 
@@ -62,4 +63,4 @@ def test_an_error_names_the_broker_without_the_password() -> None:
 
 
 def admin(url: str) -> AdminHttp:
-    return AdminHttp(url=url, token="", trust_certs="", certificate="", key="")
+    return AdminHttp(url=url, credentials=Credentials())

@@ -18,6 +18,7 @@ import pytest
 
 from eventstore.drivers import silence
 from eventstore.drivers.pulsar import admin_http
+from eventstore.drivers.pulsar.access.credentials import Credentials
 from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.model.errors import StoreUnreachable
 
@@ -85,7 +86,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
 
 @pytest.fixture
 def admin(broker: Broker) -> Iterator[AdminHttp]:
-    one = AdminHttp(url=broker.url, token="", trust_certs="", certificate="", key="")
+    one = AdminHttp(url=broker.url, credentials=Credentials())
     yield one
     one.close()
 

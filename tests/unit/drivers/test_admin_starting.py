@@ -6,7 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from eventstore.drivers.pulsar.admin_http import AdminHttp, is_starting
+from eventstore.drivers.pulsar.access.answers import is_starting
+from eventstore.drivers.pulsar.access.credentials import Credentials
+from eventstore.drivers.pulsar.admin_http import AdminHttp
 
 RECORDED = json.loads((Path(__file__).parents[2] / "data/starting/standalone.json").read_text(encoding="utf-8"))["versions"]
 UNEXPECTED = "\n --- An unexpected error occurred in the server ---\n\nMessage: {}\n\nStacktrace:\n\njava.lang.X: {}\n\tat x"
@@ -55,9 +57,8 @@ def test_no_answer_that_a_standalone_broker_gives_while_it_starts_is_taken_for_t
 
 
 def test_a_page_waits_for_a_broker_that_is_starting() -> None:
-    http = AdminHttp.__new__(AdminHttp)
-    http._url = "http://broker.example:8080/admin"
-    assert str(http._refusal(answer(STARTING[0]))) == (
+    http = AdminHttp(url="http://broker.example:8080/admin", credentials=Credentials())
+    assert str(http._refusal(answer(STARTING[0]), "GET", "v2/tenants")) == (
         "The broker at broker.example:8080 is starting. Nothing is lost: it answers in a moment."
     )
-    assert str(http._refusal(answer(OTHERS[0]))).startswith("The broker refuses this (500)")
+    assert str(http._refusal(answer(OTHERS[0]), "GET", "v2/tenants")).startswith("The broker refuses this (500)")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from eventstore.drivers.pulsar import incarnations
+from eventstore.drivers.pulsar.access.credentials import Credentials
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.incarnations import Incarnations
 from eventstore.drivers.pulsar.names import TopicName
@@ -178,7 +179,7 @@ def test_a_ledger_that_the_log_of_now_does_not_have_is_nobodys(admin: Telling, k
 
 def answering(answers: Mapping[str, tuple[int, str]]) -> Admin:
     """An admin API that answers by the last part of the path."""
-    admin = Admin(url="http://broker", token="", trust_certs="", certificate="", key="")
+    admin = Admin(url="http://broker", credentials=Credentials())
 
     def answer(request: httpx.Request) -> httpx.Response:
         status, text = answers[request.url.path.rpartition("/")[2]]

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from eventstore.drivers.pulsar import admin_http
+from eventstore.drivers.pulsar.access.credentials import AccessSettings, Credentials
 from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.model.errors import StoreRefused, StoreUnreachable, UnknownTopic
 
@@ -62,7 +63,7 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture
 def admin(broker: Broker) -> Iterator[AdminHttp]:
-    one = AdminHttp(url=broker.url, token="t", trust_certs="", certificate="", key="")
+    one = AdminHttp(url=broker.url, credentials=Credentials(AccessSettings(token="t")))
     yield one
     one.close()
 
@@ -105,8 +106,8 @@ def test_refusals_redirections_and_numbers_that_are_none_are_read_in_the_usual_w
 def test_a_broker_that_is_silent_or_away_is_unreachable(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_http, "READ_SECONDS", 0.2)
     broker.answers["version"] = (200, b"4", {})
-    silent = AdminHttp(url=broker.url, token="", trust_certs="", certificate="", key="")
-    away = AdminHttp(url="http://127.0.0.1:9", token="", trust_certs="", certificate="", key="")
+    silent = AdminHttp(url=broker.url, credentials=Credentials())
+    away = AdminHttp(url="http://127.0.0.1:9", credentials=Credentials())
     for one in (silent, away):
         with pytest.raises(StoreUnreachable):
             asked(one, "stats")

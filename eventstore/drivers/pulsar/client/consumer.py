@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pulsar
 
+from eventstore.drivers.pulsar.access.needs import reading
 from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.raw_readers import QUEUE
@@ -90,7 +91,7 @@ class PulsarConsumer:
 
     def _subscribe(self) -> Any:
         client = self._connection.client()
-        with self._connection.errors():
+        with self._connection.errors(reading(self._known.name)):
             return client.subscribe(self._known.name.uri, **self._settings)
 
     def _check_open(self) -> None:

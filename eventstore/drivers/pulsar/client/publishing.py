@@ -16,8 +16,10 @@ from typing import Any
 
 import pulsar
 
+from eventstore.drivers.pulsar.access.needs import publishing
 from eventstore.drivers.pulsar.client.messages import EPOCH
 from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.drivers.routing import partition_of
@@ -79,14 +81,14 @@ class Publisher:
         for mode, items in _runs(share):
             if producer is not None:
                 call.settle(producer)  # what another producer sends next must come after it
-            producer = self._producer(known.logs[partition].uri, mode)
+            producer = self._producer(known.logs[partition], mode)
             for item in items:
                 call.send(producer, partition, item)
         return producer
 
-    def _producer(self, uri: str, mode: SendMode) -> Any:
-        client = self._connection.client()
-        with self._lock, self._connection.errors():
+    def _producer(self, log: TopicName, mode: SendMode) -> Any:
+        client, uri = self._connection.client(), log.uri
+        with self._lock, self._connection.errors(publishing(log)):
             producer = self._producers.get((uri, mode))
             if producer is None or not producer.is_connected():
                 _let_go(producer)
@@ -144,7 +146,7 @@ class _Call:
         while len(self._answers) < self._sent and not self._failures and time.monotonic() < deadline:
             time.sleep(0.0005)
         if self._failures or len(self._answers) < self._sent:
-            raise self._connection.translated(self._failures[0] if self._failures else "Timeout")
+            raise self._connection.translated(self._failures[0] if self._failures else "Timeout", publishing(self._topic))
 
     def confirmed(self) -> Sequence[Position]:
         return [position for position in self._positions if position is not None]

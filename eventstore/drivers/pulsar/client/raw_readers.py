@@ -19,6 +19,7 @@ from typing import Any
 
 import pulsar
 
+from eventstore.drivers.pulsar.access.needs import reading
 from eventstore.drivers.pulsar.admin import Json
 from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.connection import BrokerConnection
@@ -142,7 +143,7 @@ def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclus
     The broker creates the log for it if it does not exist: look it up first (``PartitionLog.look_up``).
     """
     client = connection.client()
-    with connection.errors():
+    with connection.errors(reading(log)):
         try:
             reader = client.create_reader(
                 log.uri,

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import pulsar
 
+from eventstore.drivers.pulsar.access.needs import reading
 from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.consumer import TYPES
 from eventstore.drivers.pulsar.connection import BrokerConnection
@@ -70,7 +71,7 @@ class PulsarAcknowledger:
 
     def _join(self, partition: int) -> Any:
         client = self._connection.client()
-        with self._connection.errors():
+        with self._connection.errors(reading(self._known.name)):
             member = client.subscribe(self._known.log(partition).uri, **self._settings)
         self._members[partition] = member
         return member

@@ -13,7 +13,9 @@ from typing import Any, Self
 
 import pulsar
 
+from eventstore.drivers.pulsar.access.needs import Need, publishing
 from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.names import SCHEME
 from eventstore.model.errors import EventStoreError, ResourceBusy, StoreUnreachable
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class ConnectedOnce:
         try:
             producer = self._client.create_producer(uri, **settings)
         except pulsar.PulsarException as error:
-            raise self.error_of(type(error).__name__) from error
+            raise self.error_of(type(error).__name__, publishing(uri.removeprefix(SCHEME))) from error
         self._producers.append(producer)
         return producer
 
@@ -49,11 +51,11 @@ class ConnectedOnce:
         self._watching.start()
         return self
 
-    def error_of(self, kind: str) -> EventStoreError:
+    def error_of(self, kind: str, need: Need | None = None) -> EventStoreError:
         """Return the error for the client's error or result of this name."""
         if kind == TAKEN:
             return ResourceBusy("Another worker still sends for this job. It continues when that one is gone.")
-        return self._connection.translated(kind)
+        return self._connection.translated(kind, need)
 
     def unreachable(self) -> StoreUnreachable:
         return self._connection.unreachable()

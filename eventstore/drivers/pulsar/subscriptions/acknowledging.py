@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import pulsar
 
+from eventstore.drivers.pulsar.access.needs import reading
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.consumer import TYPES
@@ -175,7 +176,7 @@ def _join(
 
 def _subscribed(connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType, *, queue: int = 0) -> Any:
     client = connection.client()
-    with connection.errors():
+    with connection.errors(reading(log)):
         return client.subscribe(
             log.uri,
             subscription_name=name,

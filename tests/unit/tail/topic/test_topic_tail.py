@@ -6,7 +6,15 @@ import time
 
 import pytest
 
-from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, UnknownTopic
+from eventstore.model.errors import (
+    EventStoreError,
+    NotLetIn,
+    NotPermitted,
+    NotTrusted,
+    StoreClosed,
+    StoreRefused,
+    UnknownTopic,
+)
 from eventstore.model.events import NewMessage, Topic
 from eventstore.tail import Hub, Start, topic_tail
 from tests.contract.helpers import eventually
@@ -105,6 +113,20 @@ def test_a_topic_that_is_gone_ends_its_tail(
 
     monkeypatch.setattr(log, "topic", gone)
     assert eventually(lambda: subscriber.ended)
+
+
+@pytest.mark.parametrize("error", [NotPermitted, NotLetIn, NotTrusted])
+def test_who_may_not_read_any_more_is_told_the_words_by_opening_again(
+    log: Faulty, topic: Topic, hub: Hub, error: type[EventStoreError]
+) -> None:
+    subscriber = hub.open([topic], Start(), lambda: None)
+    log.fault = lambda: error("It needs the permission consume.")
+    log.broken = {0}
+    assert eventually(lambda: subscriber.ended)
+    with pytest.raises(error, match="needs the permission consume"):
+        hub.open([topic], Start(), lambda: None)
+    log.broken = set()
+    assert not hub.open([topic], Start(), lambda: None).ended
 
 
 def test_a_refusal_to_answer_changes_nothing(log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,200 @@
+"""Tokens from an OAuth2 issuer, by client credentials (RFC 6749, section 4.4).
+
+The binary client and the admin API get the same token. The client of Pulsar could ask for one itself, but only for its own
+connections, with the system's authorities alone, and it would write what an issuer answers into its log.
+"""
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from eventstore.drivers.pulsar.access.files import Stamp, read_secret, stamp_of
+from eventstore.drivers.pulsar.access.jwt import end_of
+from eventstore.drivers.pulsar.access.tls import Tls, TlsFiles
+from eventstore.model.errors import NotLetIn, NotTrusted
+
+KEY_FILE, ISSUER, TRUST = "PULSAR_OAUTH2_KEY_FILE", "PULSAR_OAUTH2_ISSUER_URL", "PULSAR_OAUTH2_TRUST_CERTS"
+TIMEOUT = httpx.Timeout(4.0, connect=2.0)
+USED = 0.7
+"""A token is renewed after this part of its time, so that a slow issuer does not matter."""
+UNTOLD_SECONDS = 300.0
+"""How long a token is used that does not say when it ends."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until an issuer is asked again after a failure: at first, and in the end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OAuth2Settings:
+    """``key_file``: JSON with ``client_id`` and ``client_secret``, as Pulsar's own clients take it. ``trust_certs``: the
+    authorities (PEM) of the issuer, if not those of the system."""
+
+    issuer_url: str
+    key_file: str
+    audience: str = ""
+    scope: str = ""
+    trust_certs: str = ""
+
+
+class _Key(msgspec.Struct):
+    client_id: str
+    client_secret: str
+
+
+class _Discovered(msgspec.Struct):
+    token_endpoint: str
+    token_endpoint_auth_methods_supported: list[str] = []
+
+
+class _Granted(msgspec.Struct):
+    access_token: str
+    expires_in: float | None = None
+
+
+class _Refused(msgspec.Struct):
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A token. ``renew_at`` and ``ends_at`` are monotonic seconds; ``stamp`` is of the key file that it was got with."""
+
+    token: str
+    renew_at: float
+    ends_at: float
+    stamp: Stamp
+
+    def __repr__(self) -> str:
+        return "_Held()"
+
+
+class IssuedToken:
+    """The token in force. Thread-safe: one thread at a time asks the issuer, and a token that is still valid serves the
+    others."""
+
+    def __init__(self, settings: OAuth2Settings) -> None:
+        self._settings, self._tls = settings, Tls(TlsFiles(trust_certs=settings.trust_certs))
+        self._lock, self._process = threading.Lock(), os.getpid()
+        self._held: _Held | None = None
+        self._failed: tuple[NotLetIn | NotTrusted, Stamp, float] | None = None
+        self._pause = FIRST_PAUSE
+
+    def stamp(self) -> Stamp:
+        return stamp_of(self._settings.key_file)
+
+    def get(self) -> str:
+        """Return a token. Raises ``NotLetIn`` or ``NotTrusted`` if none is to be had now."""
+        if self._process != os.getpid():  # a forked child may have its parent's lock while a thread held it
+            self._lock, self._process = threading.Lock(), os.getpid()
+        stamp, held = self.stamp(), self._valid()
+        if held is not None and held.stamp == stamp and time.monotonic() < held.renew_at:
+            return held.token
+        if not self._lock.acquire(blocking=held is None):
+            assert held is not None
+            return held.token
+        try:
+            return self._renewed(stamp)
+        except (NotLetIn, NotTrusted):
+            if held is not None:  # it is renewed well before it ends
+                return held.token
+            raise
+        finally:
+            self._lock.release()
+
+    def forget(self) -> None:
+        """The broker does not take it: ask for another one the next time."""
+        self._held = None
+
+    def _valid(self) -> _Held | None:
+        held = self._held
+        return held if held is not None and time.monotonic() < held.ends_at else None
+
+    def _renewed(self, stamp: Stamp) -> str:
+        held, now = self._valid(), time.monotonic()
+        if held is not None and held.stamp == stamp and now < held.renew_at:
+            return held.token  # another thread was quicker
+        if self._failed is not None and self._failed[1] == stamp and now < self._failed[2]:
+            raise type(self._failed[0])(*self._failed[0].args)
+        try:
+            held = self._ask(stamp)
+        except (NotLetIn, NotTrusted) as error:
+            self._failed = (error, stamp, time.monotonic() + self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            raise
+        self._held, self._failed, self._pause = held, None, FIRST_PAUSE
+        return held.token
+
+    def _ask(self, stamp: Stamp) -> _Held:
+        key = _parsed(read_secret(self._settings.key_file, KEY_FILE).encode(), _Key)
+        if key is None:
+            raise NotLetIn(f"The file of {KEY_FILE} is not JSON with client_id and client_secret.")
+        try:
+            with httpx.Client(verify=self._tls.context(), timeout=TIMEOUT, trust_env=False) as http:
+                granted = self._granted(http, key)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._not_asked(error) from None
+        now, lasts = time.monotonic(), granted.expires_in
+        if lasts is None:
+            end = end_of(granted.access_token)
+            lasts = end.timestamp() - time.time() if end else inf
+        used = UNTOLD_SECONDS if lasts == inf else USED * lasts
+        return _Held(granted.access_token, now + used, now + lasts, stamp)
+
+    def _granted(self, http: httpx.Client, key: _Key) -> _Granted:
+        issuer = self._settings.issuer_url.rstrip("/")
+        known = _parsed(http.get(f"{issuer}/.well-known/openid-configuration").content, _Discovered)
+        if known is None or not _as_safe(known.token_endpoint, issuer):
+            raise NotLetIn(f"What answers at {ISSUER} tells no address for tokens, so the broker does not let Eventdesk in.")
+        form: dict[str, Any] = {"grant_type": "client_credentials"}
+        form |= {name: text for name in ("audience", "scope") if (text := getattr(self._settings, name))}
+        methods = known.token_endpoint_auth_methods_supported
+        if "client_secret_basic" in methods and "client_secret_post" not in methods:
+            http.auth = httpx.BasicAuth(key.client_id, key.client_secret)
+        else:
+            form |= {"client_id": key.client_id, "client_secret": key.client_secret}
+        answer = http.post(known.token_endpoint, data=form)
+        granted: _Granted | None = _parsed(answer.content, _Granted) if answer.is_success else None
+        if granted is None:
+            raise NotLetIn(_refusal(answer))
+        return granted
+
+    def _not_asked(self, error: Exception) -> NotLetIn | NotTrusted:
+        where = httpx.URL(self._settings.issuer_url).netloc.decode()
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return NotTrusted(
+                f"What answers at {where} does not prove that it is the issuer of tokens, so nothing is sent to it. "
+                f"Check {ISSUER} and {TRUST}."
+            )
+        return NotLetIn(f"The issuer of tokens at {where} does not answer, so the broker does not let Eventdesk in.")
+
+
+def _refusal(answer: httpx.Response) -> str:
+    """Return what the issuer's answer says. Its own description is left out, since it may quote what was sent."""
+    refused = _parsed(answer.content, _Refused) or _Refused()
+    code = refused.error if refused.error.replace("_", "").isalpha() and len(refused.error) < 40 else "no reason"
+    return (
+        f"The issuer of tokens does not give Eventdesk one ({answer.status_code}, {code}), so the broker does not let it in. "
+        f"Check the file of {KEY_FILE}, and the client's audience and scope."
+    )
+
+
+def _parsed(content: bytes, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, ValueError):
+        return None
+
+
+def _as_safe(endpoint: str, issuer: str) -> bool:
+    """Whether the secret goes to this address as safely as to the issuer's."""
+    try:
+        scheme, host = urlsplit(endpoint)[:2]
+    except ValueError:
+        return False
+    return bool(host) and (scheme == "https" or (scheme == "http" and urlsplit(issuer).scheme == "http"))

@@ -1,0 +1,1 @@
+"""Who Eventdesk is to a Pulsar cluster, and what the cluster lets it do."""

@@ -1,0 +1,134 @@
+"""What becomes of credentials that the broker refuses: what is said, who asks again, and when."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from eventstore.drivers.pulsar.access import credentials as module
+from eventstore.drivers.pulsar.access.credentials import AccessSettings, Credentials
+from eventstore.drivers.pulsar.access.jwt import claims_of, end_of, holder_of
+from eventstore.drivers.pulsar.access.tls import TlsFiles
+from eventstore.model.errors import NotLetIn
+from scripts.pulsar_configuration import token_of
+from tests.certificates import Authority, replace
+
+SECRET = b"k" * 32
+
+
+@pytest.fixture
+def long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST_PAUSE", "LONGEST_PAUSE"):
+        monkeypatch.setattr(module, name, 1e6)
+
+
+def with_token(path: Path, token: str) -> Credentials:
+    path.write_text(token)
+    return Credentials(AccessSettings(token_file=str(path)))
+
+
+def test_what_is_refused_is_not_offered_again_until_its_file_changes(tmp_path: Path, long_pauses: None) -> None:
+    one = with_token(tmp_path / "token", token_of(SECRET, "desk"))
+    one.check()
+    said = str(one.refused("broker:1"))
+    for _ in range(3):
+        with pytest.raises(NotLetIn) as raised:
+            one.check()
+        assert str(raised.value) == said, "in the same words each time: a log tells them once"
+    replace(tmp_path / "token", token_of(SECRET, "desk", ends=time.time() + 60).encode())
+    one.check()
+
+
+def test_one_call_at_a_time_tries_again_and_its_success_lets_all_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.0)
+    one = with_token(tmp_path / "token", "t")
+    one.refused("broker:1")
+    one._pause = 1e6
+    one.check()
+    with pytest.raises(NotLetIn):
+        one.check()
+    one.accepted()
+    one.check()
+
+
+def test_the_pauses_grow_to_a_quarter_of_a_minute(tmp_path: Path) -> None:
+    one, pauses = with_token(tmp_path / "token", "t"), []
+    for _ in range(8):
+        pauses.append(one._pause)
+        one.refused("broker:1")
+    assert pauses == [0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: Credentials(), "it asks for a token or a certificate. Give one with PULSAR_TOKEN_FILE"),
+        (lambda path: Credentials(AccessSettings(token="x")), "does not accept the token. Check PULSAR_TOKEN, with a restart"),
+        (lambda path: with_token(path, "x.y.z"), "does not accept the token. Check PULSAR_TOKEN_FILE"),
+        (lambda path: with_token(path, token_of(SECRET, "desk")), r"does not accept the token \(desk\). Check"),
+        (
+            lambda path: with_token(path, token_of(SECRET, "desk", ends=86400)),
+            r"the token \(desk\) ended on 1970-01-02 at 00:00:00 UTC. Put a new one in place: PULSAR_TOKEN_FILE",
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_refused_and_where_it_comes_from(
+    tmp_path: Path, make: Callable[[Path], Credentials], said: str
+) -> None:
+    with pytest.raises(NotLetIn, match=rf"The broker at b:1 does not let Eventdesk in: .*{said}"):
+        raise make(tmp_path / "token").refused("b:1")
+
+
+def test_a_certificate_that_has_ended_is_told_with_its_name(tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path).issue("desk", "support-desk", ends_in=timedelta(seconds=-5))
+    one = Credentials(AccessSettings(tls=TlsFiles(certificate=str(certificate), key=str(key))))
+    assert one.holder() == " (support-desk)"
+    assert "the certificate (support-desk) ended on" in str(one.ended("b:1"))
+
+
+def test_credentials_that_last_have_not_ended(tmp_path: Path) -> None:
+    assert with_token(tmp_path / "token", token_of(SECRET, "desk", ends=time.time() + 60)).ended("b:1") is None
+    assert with_token(tmp_path / "token", "opaque").ended("b:1") is None
+    assert Credentials().ended("b:1") is None
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "a.b", "a.b.c", "a.!!.c", "a.e30.c", "a.bnVsbA.c", "a.WzFd.c", "a.eyJzdWIiOjF9.c", "a.\u00e9.c"]
+)
+def test_what_is_no_token_of_the_kind_says_nothing(token: str) -> None:
+    assert (holder_of(token), end_of(token)) == ("", None)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 101, "\u202e"])
+def test_a_name_that_is_none_is_not_shown(name: str) -> None:
+    token = token_of(SECRET, name)
+    assert claims_of(token).sub == name
+    assert holder_of(token) == ""
+
+
+@pytest.mark.parametrize("ends", [1e18, -1e18])
+def test_an_end_that_is_no_time_is_none(ends: float) -> None:
+    assert end_of(token_of(SECRET, "x", ends=ends)) is None
+
+
+def test_many_threads_read_one_file(tmp_path: Path) -> None:
+    one, seen = with_token(tmp_path / "token", "0"), set[str]()
+
+    def read() -> None:
+        for _ in range(300):
+            seen.add(one.token())
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 50):
+        replace(tmp_path / "token", str(number).encode())
+    for thread in threads:
+        thread.join()
+    assert one.token() == "49"
+    assert seen <= {str(number) for number in range(50)}
