@@ -11,7 +11,7 @@ pages = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from dashboard.running import memory  # noqa: E402
-from dashboard.running.asgi_layers import without_needless_bodies, without_root_path  # noqa: E402
+from dashboard.running.asgi_layers import counting_refusals, without_needless_bodies, without_root_path  # noqa: E402
 from dashboard.running.long_lines import answer_long_lines  # noqa: E402
 from dashboard.running.request_limits import limit_requests  # noqa: E402
 from dashboard.running.unread_sockets import close_unread_sockets  # noqa: E402
@@ -23,6 +23,6 @@ require_serving_settings()
 answer_long_lines()
 limit_requests()
 close_unread_sockets()
-sockets = with_origin_or_token(URLRouter([*urlpatterns, no_such_socket]))
+sockets = counting_refusals(with_origin_or_token(URLRouter([*urlpatterns, no_such_socket])))
 application = without_root_path(ProtocolTypeRouter({"http": without_needless_bodies(pages), "websocket": sockets}))
 memory.freeze_loaded_objects()

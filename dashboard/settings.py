@@ -12,6 +12,7 @@ from pathlib import Path
 from dashboard.setup.config_file import configuration
 from dashboard.setup.databases import LARGE_WAL, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
+from dashboard.setup.log_settings import logging_of
 from dashboard.setup.mail import mail_of
 from dashboard.setup.sign_in import local_login_of, provider_of
 from dashboard.setup.tls import hsts_seconds
@@ -28,6 +29,7 @@ SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
 EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
 EVENTDESK_HANDLE_KEY = os.environ.get("EVENTDESK_HANDLE_KEY", "")  # handles of personal ids; empty: of SECRET_KEY
 EVENTDESK_HOOK_SECRET = os.environ.get("EVENTDESK_HOOK_SECRET", "")
+EVENTDESK_ALERT_WEBHOOK = os.environ.get("EVENTDESK_ALERT_WEBHOOK", "")
 EVENTDESK_SEAL_KEY = os.environ.get("EVENTDESK_SEAL_KEY", "")
 EVENTDESK_SEAL_PUBLIC_KEY = os.environ.get("EVENTDESK_SEAL_PUBLIC_KEY", "")
 EVENTDESK_SEALS = os.environ.get("EVENTDESK_SEALS", "")
@@ -51,6 +53,7 @@ try:
     SECURE_HSTS_SECONDS = hsts_seconds(os.environ.get("EVENTDESK_HSTS", "")) if BEHIND_TLS else 0
     SIGN_IN = provider_of(os.environ)
     LOCAL_LOGIN = local_login_of(os.environ, SIGN_IN)
+    LOGGING = logging_of(os.environ.get("EVENTDESK_LOG_FORMAT", ""), os.environ.get("EVENTDESK_LOG", "") or "WARNING")
 except InvalidConfiguration as problem:
     raise SystemExit(f"eventdesk: {problem}") from problem
 
@@ -78,9 +81,12 @@ INSTALLED_APPS = [
     "eventstore.drivers.database",
     "dashboard",
     "dashboard.record",
+    "dashboard.observing",
 ]
 
 MIDDLEWARE = [
+    "dashboard.observing.requests.measured",
+    "dashboard.observing.own_host.named_as_own",
     "dashboard.web.middleware.isolated",
     "dashboard.web.middleware.tell_of_missing_tls",
     "django.middleware.security.SecurityMiddleware",
@@ -194,16 +200,3 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 USE_THOUSAND_SEPARATOR = False
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "dashboard.running.log_lines.LogFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("EVENTDESK_LOG", "WARNING")},
-}

@@ -14,6 +14,7 @@ from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
 from dashboard.masking import views as masking
+from dashboard.observing import views as observing
 from dashboard.projections import views as projections
 from dashboard.record import exporting as record_exports
 from dashboard.record import views as record
@@ -46,6 +47,7 @@ _PAGES = (
     login,
     signin,
     health,
+    observing,
     overview,
     anomalies,
     indexing,

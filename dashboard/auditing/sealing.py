@@ -108,13 +108,13 @@ class SealState:
         return self.seals[-1] if self.seals else None
 
 
-def seal_state() -> SealState:
-    """By the file of seals, as this process can read it."""
+def seal_state(newest: int = NEWEST) -> SealState:
+    """By the file of seals, of which so many are read, as this process can read it."""
     found = seal_settings()
     if found is None:
         return SealState(configured=False)
     try:
-        kept = kept_in(found.seals, public_key(found.public), NEWEST)
+        kept = kept_in(found.seals, public_key(found.public), newest)
     except EventStoreError as error:
         return SealState(problem=str(error))
     last = kept.last

@@ -39,18 +39,21 @@ class AllLetters:
 
 def dead_letters(lines: Sequence[Line], most: int) -> AllLetters | None:
     """What dead-letter topics hold; ``None`` if nothing waits in any."""
-    indexed = desk().index.topics().values()
     kept = _kept(lines)
-    holding = [
-        (kept.get(topic.topic, topic.events), topic)
-        for topic in indexed
-        if topic.gone_at is None and topic.kind == TopicKind.DEAD_LETTER and kept.get(topic.topic, topic.events)
-    ]
+    holding = [pair for pair in counted_letters(lines) if pair[0]]
     holding.sort(key=lambda pair: (-pair[0], pair[1].topic))
     owners = [(line.topic.name, line.subscription.name) for line in lines if not line.topic.derived]
     shown = [_held(topic, letters, topic.topic in kept, owners) for letters, topic in holding[:most]]
     all_time = any(not one.waiting for one in shown)
     return AllLetters(topics=shown, more=len(holding) - len(shown), all_time=all_time) if shown else None
+
+
+def counted_letters(lines: Iterable[Line]) -> list[tuple[int, IndexedTopic]]:
+    """The letters that wait in each dead-letter topic, with the topic: all that it ever held where no subscription tells."""
+    kept = _kept(lines)
+    indexed = desk().index.topics().values()
+    there = [topic for topic in indexed if topic.gone_at is None and topic.kind == TopicKind.DEAD_LETTER]
+    return [(kept.get(topic.topic, topic.events), topic) for topic in there]
 
 
 def _kept(lines: Iterable[Line]) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from dashboard.running.instruments import SOCKETS_REFUSED
+
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 NO_CONTENT, NOT_MODIFIED = 204, 304
 
@@ -41,5 +43,23 @@ def without_root_path(application: Application) -> Application:
 
     async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await application({**scope, "root_path": ""}, receive, send)
+
+    return guarded
+
+
+def counting_refusals(application: Application) -> Application:
+    """The application, of which websockets are counted that end before they were accepted: to the client, a 403."""
+
+    async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        accepted = False
+
+        async def send_part(message: dict[str, Any]) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            if message["type"] == "websocket.close" and not accepted:
+                SOCKETS_REFUSED.inc()
+            await send(message)
+
+        await application(scope, receive, send_part)
 
     return guarded

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.setup.addresses import host_problems, proxy_count, proxy_problem
+from dashboard.setup.alert_settings import alert_problem
 from eventstore.config import hash_key_problem, hook_secret_problem, mark_key_problem
 from eventstore.drivers import open_storage
 from eventstore.model import InvalidConfiguration
@@ -51,6 +52,13 @@ def serving_problems() -> list[str]:
         for problem in (hooks, marks, clear_roles_problem(), access_problem(), store_problem(), proxy_problem())
         if problem
     ]
+    secrets = (
+        hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET),
+        mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY),
+        alert_problem(),
+    )
+    others = (clear_roles_problem(), scope_roles_problem(), store_problem(), proxy_problem())
+    problems += [problem for problem in (*secrets, *others) if problem]
     if not re.fullmatch("[1-9][0-9]{0,8}", settings.EVENTDESK_SEAL_EVERY):
         problems.append("EVENTDESK_SEAL_EVERY takes a whole number of seconds, 1 or more.")
     if settings.DEMO:

@@ -8,6 +8,7 @@ in this process is told by a signal, at once.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -63,6 +64,10 @@ class OpenSockets:
     def count(self, account: tuple[str, int], *, of_reveals: bool = False) -> int:
         """How many tails of this person or token are open, or how many sockets that tell of reveals."""
         return sum(watched.account == account and bool(watched.reveals) is of_reveals for watched in self._open.values())
+
+    def tails(self) -> Counter[str]:
+        """How many tails are open, by the kind of account: "person" or "token"."""
+        return Counter(watched.account[0] for watched in list(self._open.values()) if not watched.reveals)
 
     def add(self, watched: Watched, wake: Wake) -> None:
         """Count a socket as open. ``wake`` is called once soon, and when what decides about its access has changed."""

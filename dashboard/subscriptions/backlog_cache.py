@@ -226,11 +226,13 @@ def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable |
 
 def last_known() -> BacklogSnapshot | None:
     """What is known without asking the store: what this process or any other saw last; ``None``: nothing yet."""
-    found = shared(BacklogCache).last
-    if found is None:
-        stored = desk().backlogs.last_known()
-        found = _snapshot(stored) if stored.topics else None
-    return found
+    return shared(BacklogCache).last or as_stored()
+
+
+def as_stored() -> BacklogSnapshot | None:
+    """What any process saw last, read from the database; ``None``: nothing yet. The store is not asked."""
+    stored = desk().backlogs.last_known()
+    return _snapshot(stored) if stored.topics else None
 
 
 def known_here() -> BacklogSnapshot | None:

@@ -15,7 +15,17 @@ from msgspec import Meta, Struct
 from eventstore.config.links import Links, checked_links
 from eventstore.config.masking import Masking, MaskingTable, Show, compile_masking
 from eventstore.config.payload_marks import PayloadMarks
-from eventstore.config.people import Access, Cases, Reveals, checked_access, checked_cases, checked_reveals
+from eventstore.config.people import (
+    About,
+    Access,
+    Alerts,
+    Cases,
+    Reveals,
+    checked_access,
+    checked_alerts,
+    checked_cases,
+    checked_reveals,
+)
 from eventstore.config.personal_ids import PersonalTypes, personal_types, says_how_to_read
 from eventstore.config.projections import Projection, ReplayDefaults, Way, checked_projections
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
@@ -78,6 +88,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     replays: ReplayDefaults = ReplayDefaults()
     reveals: Reveals = Reveals()
     cases: Cases = Cases()
+    alerts: Alerts = Alerts()
     stories: dict[str, Any] = {}
 
 
@@ -100,6 +111,7 @@ class Config(Struct, frozen=True, kw_only=True):
     replays: ReplayDefaults = ReplayDefaults()
     reveals: Reveals = Reveals()
     cases: Cases = Cases()
+    alerts: Alerts = Alerts()
     stories: dict[str, StoryParts] = {}
     path: str = ""
     """The file's path; empty for the defaults."""
@@ -168,6 +180,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
         replays=file.replays,
         reveals=checked_reveals(file.reveals),
         cases=checked_cases(file.cases),
+        alerts=checked_alerts(file.alerts),
         stories={event_type: _story(event_type, template) for event_type, template in file.stories.items()},
         path=path,
     )
@@ -226,7 +239,7 @@ def _schema_path(place: str) -> KeyPath:
 def _choices(path: KeyPath) -> str:
     words: dict[str, type[StrEnum]] = {
         "kind": Kind, "form": Form, "before": Before, "key": Key, "unit": Unit, "positions": Positions, "ways": Way,
-        "show": Show,
+        "show": Show, "about": About,
     }  # fmt: skip
     key = next((part for part in reversed(path) if isinstance(part, str)), "")  # the number behind a list's key is no word
     return ", ".join(words.get(key, From))

@@ -1,7 +1,10 @@
-"""What the configuration says of people: who sees which topics, how long a value is revealed, how long a case stays open."""
+"""What the configuration says of people: who sees which topics, how long a value is revealed, how long a case stays open, and
+who is told what is wrong."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from enum import StrEnum
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
@@ -9,6 +12,7 @@ from eventstore.model.toml_positions import KeyProblem
 
 Name = Annotated[str, Meta(min_length=1, max_length=150)]
 Globs = tuple[Annotated[str, Meta(min_length=1, max_length=300)], ...]
+MailAddress = Annotated[str, Meta(min_length=3, max_length=254)]
 Minutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Hours = Annotated[int, Meta(ge=1, le=24 * 7)]
 
@@ -42,7 +46,7 @@ class Reveals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whether people without the right may reveal values in an emergency. The privacy officer is told at once."""
     emergency_minutes: Minutes = 10
     """What such a reveal lasts at most."""
-    tell: tuple[Annotated[str, Meta(min_length=3, max_length=254)], ...] = ()
+    tell: tuple[MailAddress, ...] = ()
     """Mail addresses that are told of an emergency reveal, besides those of the privacy officers' accounts."""
 
 
@@ -50,6 +54,27 @@ class Cases(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hours: Hours = 8
     """What a case lasts if nothing else is chosen."""
     longest: Hours = 24
+
+
+class About(StrEnum):
+    """What an alert can be about."""
+
+    STUCK = "stuck"
+    DEAD_LETTERS = "dead_letters"
+    INDEX_BEHIND = "index_behind"
+    SEAL_MISSING = "seal_missing"
+
+
+class Alerts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[alerts]``. They go to these mail addresses, and to the webhook that the environment names."""
+
+    mail: tuple[MailAddress, ...] = ()
+    about: tuple[About, ...] = tuple(About)
+    after_seconds: Annotated[int, Meta(ge=0, le=24 * 3600)] = 60
+    """How long something has to be wrong, or right again, until it is told."""
+    index_behind_seconds: Annotated[int, Meta(ge=1)] = 300
+    address: str = ""
+    """Where people open this desk: links of the messages begin with it. Empty: the first of its hosts."""
 
 
 def checked_access(access: Access) -> Access:
@@ -64,10 +89,27 @@ def checked_reveals(reveals: Reveals) -> Reveals:
     """``KeyProblem`` where the times contradict each other, or an address is none."""
     if reveals.minutes > reveals.longest:
         raise KeyProblem(("reveals", "minutes"), f"expected at most longest, which is {reveals.longest}")
-    for number, address in enumerate(reveals.tell):
-        if address.count("@") != 1 or not address.isprintable() or " " in address:
-            raise KeyProblem(("reveals", "tell", number), "expected a mail address")
+    _check_addresses(reveals.tell, ("reveals", "tell"))
     return reveals
+
+
+def checked_alerts(alerts: Alerts) -> Alerts:
+    """``KeyProblem`` where an address is none."""
+    _check_addresses(alerts.mail, ("alerts", "mail"))
+    try:
+        parts = urlsplit(alerts.address)
+    except ValueError:
+        parts = urlsplit("")
+    of_desk = parts.scheme in ("http", "https") and parts.netloc and "@" not in parts.netloc and parts.path in ("", "/")
+    if alerts.address and not (of_desk and alerts.address.isprintable() and not parts.query and not parts.fragment):
+        raise KeyProblem(("alerts", "address"), 'expected the address of this desk, such as "https://desk.example.org"')
+    return alerts
+
+
+def _check_addresses(given: Iterable[str], place: tuple[str, str]) -> None:
+    for number, address in enumerate(given):
+        if address.count("@") != 1 or not address.isprintable() or " " in address:
+            raise KeyProblem((*place, number), "expected a mail address")
 
 
 def checked_cases(cases: Cases) -> Cases:

@@ -119,6 +119,8 @@ class JobFace:
         """The exclusive job on this resource that has not ended."""
         return lookup.open_on(resource)
 
+    counts = staticmethod(lookup.counts)
+
     def workers(self, kind: str = "") -> int:
         """How many workers are running that know this kind, or any."""
         return lookup.workers(kind)

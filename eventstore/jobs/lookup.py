@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Sum, When
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Now
 
 from eventstore.actions.resource import Resource
@@ -59,6 +59,11 @@ def asked_for(asker: str, *, kind: str, on: Resource, since: datetime) -> int:
     ended = Q(total=None) | Q(state__in=sorted(ENDED - {State.FAILED}))
     amount = Case(When(ended, then=handled), default=F("total"), output_field=BigIntegerField())
     return int(rows.aggregate(amount=Sum(amount))["amount"] or 0)
+
+
+def counts() -> dict[State, int]:
+    """How many jobs are in each state; a state that none is in is missing."""
+    return {State(state): number for state, number in JobRow.objects.values_list("state").annotate(number=Count("pk"))}
 
 
 def workers(kind: str) -> int:

@@ -4,7 +4,7 @@ from eventstore.config.projections import Projection, Way
 from eventstore.projections.calling import Answer, AnswerProblem
 from eventstore.projections.face import ProjectionFace, ProjectionLimits
 from eventstore.projections.generations import generation_of, next_generation, subscription_of
-from eventstore.projections.hooks import HOOK_SECONDS, HookFailed, When
+from eventstore.projections.hooks import HOOK_SECONDS, HookFailed, When, call_signed
 from eventstore.projections.read_models import ReadModel
 from eventstore.projections.standing import Generation, Standing
 
@@ -21,6 +21,7 @@ __all__ = [
     "Standing",
     "Way",
     "When",
+    "call_signed",
     "generation_of",
     "next_generation",
     "subscription_of",

@@ -43,14 +43,19 @@ def call_hook(projection: Projection, when: When, told: Mapping[str, object], se
         return None
     if unsafe := hook_secret_problem([projection], secret):
         raise HookFailed(unsafe)
-    body = json.dumps({"hook": when.value, "projection": projection.name, **told}, ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json", SIGNATURE: signature(body, secret, int(time.time()))}
     try:
-        answer = call("POST", address, seconds=HOOK_SECONDS, body=body, headers=headers)
+        return call_signed(address, {"hook": when.value, "projection": projection.name, **told}, secret)
     except AnswerProblem as problem:
         raise HookFailed(_failed(projection, when, address, str(problem))) from problem
+
+
+def call_signed(address: str, told: Mapping[str, object], secret: str) -> Answer:
+    """Send this as a JSON object, signed, and return the answer. Raises ``AnswerProblem`` unless its status is 200 to 299."""
+    body = json.dumps(told, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json", SIGNATURE: signature(body, secret, int(time.time()))}
+    answer = call("POST", address, seconds=HOOK_SECONDS, body=body, headers=headers)
     if not 200 <= answer.status < 300:
-        raise HookFailed(_failed(projection, when, address, f"answered {answer.status}"))
+        raise AnswerProblem(f"answered {answer.status}")
     return answer
 
 

@@ -124,6 +124,7 @@ NO_PAGES = {
     "demo_app": "the demo's alone; tests/unit/setup/test_demo_app.py opens it",
     "healthz": "for machines",
     "readyz": "for machines",
+    "metrics": "for machines",
     "robots": "for machines",
 }
 """Names of the URL table that no person looks at, with the reason."""

@@ -43,7 +43,7 @@ def filled_in(one: Printed) -> list[str]:
 
 
 def test_all_that_print_commands_are_found() -> None:
-    assert {one.name for one in PRINTED} == {*ORDER, "serve", "replay", "run_demo_app", "forget_values"}
+    assert {one.name for one in PRINTED} == {*ORDER, "serve", "replay", "run_demo_app", "forget_values", "check_running"}
 
 
 @pytest.mark.parametrize("one", PRINTED, ids=lambda one: one.line)

@@ -37,6 +37,9 @@ POSTED = (
     | GENERATION_POSTS
 )
 WITHOUT_ACTION = OPEN | BY_PROVIDER | {"logout"}
+METRICS = "metrics"
+"""For programs on this machine and tokens: tests/web/test_metrics.py."""
+WITHOUT_ACTION = OPEN | {"logout", METRICS}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"} | {
     "generation": f"{NAME}-v2"
 }
@@ -80,6 +83,8 @@ def test_nobody_gets_past_the_door(desk: Desk, method: str) -> None:
             assert answer.status_code == 404
         elif route.name == "logout":
             assert answer.status_code in (200, 302, 405)
+        elif route.name == METRICS:
+            assert answer.status_code in (401, 405)
         else:
             assert answer.status_code in (302, 401, 403), (route.name, method)
             if answer.status_code == 302:

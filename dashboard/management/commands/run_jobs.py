@@ -9,6 +9,8 @@ from django.db import DatabaseError
 
 from dashboard.gateway import close, desk
 from dashboard.management.left_open import settle_at_start, settling
+from dashboard.observing.alerts.watching import watching
+from dashboard.setup.alert_settings import alert_problem
 from eventstore.config import hook_secret_problem
 from eventstore.management import stopping_by_signal
 from eventstore.model import EventStoreError
@@ -23,6 +25,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, until_idle: bool, **options: Any) -> None:
         if problem := hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET):
             raise CommandError(problem)
+        if problem := alert_problem():
+            raise CommandError(problem)
         with stopping_by_signal() as stop:
             try:
                 if until_idle:
@@ -30,7 +34,7 @@ class Command(BaseCommand):
                     runs = desk().jobs.run_until_idle(stop, self.say)
                     self.say(f"{runs} {'run' if runs == 1 else 'runs'}; no job is due.")
                 else:
-                    with settling():
+                    with settling(), watching():
                         desk().jobs.run(stop, self.say)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error

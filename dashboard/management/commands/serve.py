@@ -16,6 +16,7 @@ from dashboard.auditing.sealing import seal_settings
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
 from dashboard.management.left_open import settle_at_start
+from dashboard.running.json_lines import give_back
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.databases import migrate
 from dashboard.setup.system_checks import serving_problems
@@ -101,6 +102,7 @@ def _again_in_demo_mode() -> None:
     """Run this process again with the demo's settings."""
     os.environ["EVENTDESK_DEMO"] = "1"
     sys.stdout.flush()
+    give_back()
     os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
 
 

@@ -13,6 +13,7 @@ from dashboard.sockets.tail.frame_parts import MOST_BYTES
 from dashboard.sockets.tail.frames import FrameContent, Framing, divide_take, frame_text
 from dashboard.sockets.tail.json_text import json_text
 from dashboard.sockets.tail.pace import Pace
+from dashboard.sockets.tail.tally import Tally
 from dashboard.sockets.tail.threads import read_in_thread
 from dashboard.sockets.tail.turns import turn
 from dashboard.sockets.tail.window import MOST_ROOM, Window
@@ -57,6 +58,7 @@ class FrameSender:
         self.news_at = 0.0
         """When the tail last reported news, which it does at each chunk."""
         self._last_sent = 0.0
+        self._tally = Tally()
 
     def note_news(self) -> None:
         self.has_news, self.news_at = True, time.monotonic()
@@ -155,9 +157,12 @@ class FrameSender:
             subscriber.set_filter(requested[0])
             self.applied_filter, self.framing.filter = requested, requested[1]
             self.framing.begin_again()
+            self._tally.begin_again()
         self.has_news = False
         room = None if self.window.room == MOST_ROOM else self.window.room
-        self.outbox.extend(divide_take(subscriber.take(room), self.framing, room or MOST_BYTES))
+        taken = subscriber.take(room)
+        self._tally.note(taken)
+        self.outbox.extend(divide_take(taken, self.framing, room or MOST_BYTES))
 
     def next_frame(self) -> str:
         """Take the next frame from the outbox and count it as sent."""

@@ -18,6 +18,7 @@ OFTEN = 2
 WITHOUT_FORMS = {
     "healthz",
     "readyz",
+    "metrics",
     "robots",
     "overview",
     "anomalies",

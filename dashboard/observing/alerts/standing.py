@@ -1,0 +1,76 @@
+"""What is to be told: what has begun, what has grown, and what is over, each once.
+
+What lasts shorter than ``alerts.after_seconds`` is never told, and what is gone for shorter than that is not over: what comes
+and goes makes no flood. All that is to be told at one time is one message, and there is at most one a minute.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from dashboard.models import Alert, AlertMessage
+from dashboard.observing.alerts.channels import channels
+from dashboard.observing.alerts.conditions import Condition
+from dashboard.observing.alerts.messages import ToTell, body_of
+
+APART = timedelta(minutes=1)
+"""Between two messages at least."""
+GROWS_AGAIN = timedelta(hours=1)
+"""After which more letters in the same topic are told again."""
+
+
+def note(found: Sequence[Condition], now: datetime) -> ToTell:
+    """Keep what was found, and what is to be told of it with its messages, in one transaction: all of it, or nothing."""
+    by_key = {one.key: one for one in found}
+    after = timedelta(seconds=settings.EVENTDESK.alerts.after_seconds)
+    with transaction.atomic(durable=True):
+        kept = {row.key: row for row in Alert.objects.all()}
+        _keep(by_key, kept, now)
+        told = _to_tell(by_key, now, after) if _may_tell(now) else ToTell()
+        if told:
+            body = body_of(told, now)
+            AlertMessage.objects.bulk_create(
+                [AlertMessage(channel=channel, body=body, made=now, next_try=now) for channel in channels()]
+            )
+    return told
+
+
+def _keep(found: Mapping[str, Condition], kept: Mapping[str, Alert], now: datetime) -> None:
+    new = [
+        Alert(key=key, kind=one.kind, topic=one.topic, subscription=one.subscription, began=now)
+        for key, one in found.items()
+        if key not in kept
+    ]
+    Alert.objects.bulk_create(new, ignore_conflicts=True)
+    Alert.objects.filter(key__in=[key for key in kept if key in found], gone__isnull=False).update(gone=None)
+    Alert.objects.filter(key__in=[key for key in kept if key not in found], gone=None).update(gone=now)
+    for key, one in found.items():  # letters that were dealt with: those that come from now on are new
+        if key in kept and one.figure < kept[key].figure:
+            Alert.objects.filter(key=key).update(figure=one.figure)
+
+
+def _may_tell(now: datetime) -> bool:
+    last = AlertMessage.objects.aggregate(last=Max("made"))["last"]
+    return last is None or now - last >= APART
+
+
+def _to_tell(found: Mapping[str, Condition], now: datetime, after: timedelta) -> ToTell:
+    """Each row is changed by one statement that asks for what it was: of two processes, one tells."""
+    told = ToTell()
+    due = Alert.objects.filter(told=None, gone=None, began__lte=now - after).order_by("began", "pk")
+    for row in due:
+        one = found.get(row.key)
+        if one and Alert.objects.filter(pk=row.pk, told=None).update(told=now, figure=one.figure):
+            told.begun.append(one)
+    for row in Alert.objects.filter(told__lte=now - GROWS_AGAIN, gone=None).order_by("began", "pk"):
+        one = found.get(row.key)
+        mine = Alert.objects.filter(pk=row.pk, told=row.told)
+        if one and one.figure > row.figure and mine.update(told=now, figure=one.figure):
+            told.grown.append((one, one.figure - row.figure))
+    for row in Alert.objects.filter(gone__lte=now - after).order_by("began", "pk"):
+        if Alert.objects.filter(pk=row.pk, gone=row.gone).delete()[0] and row.told:
+            told.over.append(row)
+    return told

@@ -1,0 +1,88 @@
+"""The log as JSON lines: everything that a process writes to its standard error is one object a line, without payloads."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.running.current_request import request_id
+from dashboard.setup.log_settings import logging_of
+from eventstore.model.errors import InvalidConfiguration
+from tests import forked
+from tests.desk_template import ROOT, plain_environment
+
+SETUP = "import django, logging, os, sys; django.setup(); log = logging.getLogger('desk.test')\n"
+
+
+def ran(folder: Path, code: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run this with the desk's settings; return the exit code and the lines."""
+    environment = {**plain_environment(folder), "EVENTDESK_LOG_FORMAT": "json", "EVENTDESK_PROCESS": "web-1"}
+    done = forked.run([sys.executable, "-c", SETUP + code], cwd=ROOT, env=environment, timeout=60)
+    return done.returncode, [json.loads(line) for line in done.stderr.decode().splitlines()]
+
+
+def test_a_line_is_an_object_with_its_time_level_logger_and_process(tmp_path: Path) -> None:
+    code, (line,) = ran(tmp_path, "log.warning('one\\ntwo %s', 'three', extra={'patient': '4711'})")
+    assert code == 0
+    assert line.pop("time").endswith("Z")
+    assert line == {"level": "WARNING", "logger": "desk.test", "message": "one\ntwo three", "process": "web-1"}
+
+
+def test_a_traceback_has_no_text_that_may_quote_an_event(tmp_path: Path) -> None:
+    _, (line,) = ran(tmp_path, "try: int('patient-0815')\nexcept ValueError: log.exception('it failed')")
+    assert line["message"] == "it failed"
+    assert line["traceback"].startswith("Traceback (most recent call last)")
+    assert "0815" not in json.dumps(line)
+
+
+def test_an_error_that_ends_the_process_is_a_line_without_its_text(tmp_path: Path) -> None:
+    code, (line,) = ran(tmp_path, "int('patient-0815')")
+    assert (code, line["level"], line["logger"]) == (1, "CRITICAL", "eventdesk")
+    assert "0815" not in json.dumps(line)
+
+
+def test_what_libraries_and_children_write_to_standard_error_becomes_lines_too(tmp_path: Path) -> None:
+    child = (
+        "import os, subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; sys.stderr.write(\"of a child\")'])"
+    )
+    told = "os.write(2, b'2026-01-01 WARN ClientConnection | lost \\xff\\n\\n'); print('printed', file=sys.stderr)"
+    code, lines = ran(tmp_path, f"{told}\n{child}\nlog.error('own')")
+    assert code == 0
+    assert sorted((line["logger"], line["message"]) for line in lines) == [
+        ("desk.test", "own"),
+        ("stderr", "2026-01-01 WARN ClientConnection | lost \\xff"),
+        ("stderr", "of a child"),
+        ("stderr", "printed"),
+    ]
+
+
+def test_a_child_that_writes_such_lines_itself_is_not_wrapped_again(tmp_path: Path) -> None:
+    child = (
+        "import subprocess; subprocess.run([sys.executable, '-c', \"import django, logging; django.setup(); "
+        "logging.getLogger('child').warning('hello')\"])"
+    )
+    _, (line,) = ran(tmp_path, child)
+    assert (line["logger"], line["message"]) == ("child", "hello")
+
+
+def test_a_process_that_becomes_another_program_keeps_its_standard_error(tmp_path: Path) -> None:
+    code = "from dashboard.running.json_lines import give_back; give_back()\n"
+    _, lines = ran(tmp_path, code + "os.execv('/bin/sh', ['sh', '-c', 'echo {} >&2'])")
+    assert lines == [{}]
+
+
+@pytest.mark.parametrize(("format", "level"), [("xml", "WARNING"), ("json", "LOUD"), ("JSON", "INFO")])
+def test_a_wrong_setting_of_the_log_stops_the_start(format: str, level: str) -> None:
+    with pytest.raises(InvalidConfiguration, match="EVENTDESK_LOG"):
+        logging_of(format, level)
+
+
+@pytest.mark.parametrize("given", ["", "short", "a" * 65, "with space and more", "line\nbreak-line", "ümlaut-ümlaut"])
+def test_an_id_that_no_proxy_makes_is_replaced(given: str) -> None:
+    assert request_id(given) != given
+
+
+def test_an_id_of_a_proxy_is_kept() -> None:
+    assert request_id("0f8fad5bd9cb469fa16570867728950e") == "0f8fad5bd9cb469fa16570867728950e"
