@@ -12,7 +12,7 @@ from pathlib import Path
 from dashboard.setup.config_file import configuration
 from dashboard.setup.databases import LARGE_WAL, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
-from dashboard.setup.log_settings import logging_of
+from dashboard.setup.log_settings import JSON, logging_of
 from dashboard.setup.mail import mail_of
 from dashboard.setup.sign_in import local_login_of, provider_of
 from dashboard.setup.tls import hsts_seconds
@@ -53,6 +53,7 @@ try:
     SECURE_HSTS_SECONDS = hsts_seconds(os.environ.get("EVENTDESK_HSTS", "")) if BEHIND_TLS else 0
     SIGN_IN = provider_of(os.environ)
     LOCAL_LOGIN = local_login_of(os.environ, SIGN_IN)
+    LOGS_JSON = os.environ.get("EVENTDESK_LOG_FORMAT", "") == JSON
     LOGGING = logging_of(os.environ.get("EVENTDESK_LOG_FORMAT", ""), os.environ.get("EVENTDESK_LOG", "") or "WARNING")
 except InvalidConfiguration as problem:
     raise SystemExit(f"eventdesk: {problem}") from problem

@@ -6,14 +6,15 @@ from eventstore.model import InvalidConfiguration
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LINES, JSON = "lines", "json"
-REQUESTS = "eventdesk.requests"
+OWN = "eventdesk"
+"""The loggers of requests and of what commands report."""
 
 
 def logging_of(format: str, level: str) -> dict[str, Any]:
     """``LOGGING`` for these values of ``EVENTDESK_LOG_FORMAT`` and ``EVENTDESK_LOG``; ``InvalidConfiguration``.
 
-    As JSON the log has a line for each request, whatever the level: programs that collect it count by them. As lines for
-    people it has one from INFO on.
+    As JSON the log has a line for each request and for what commands report, whatever the level: programs that collect it
+    count by them. As lines for people it has one from INFO on.
     """
     if format not in ("", LINES, JSON):
         raise InvalidConfiguration(f"EVENTDESK_LOG_FORMAT is {LINES} or {JSON}, not {format!r}.")
@@ -28,5 +29,5 @@ def logging_of(format: str, level: str) -> dict[str, Any]:
         "formatters": {"line": {"()": "dashboard.running.json_lines.JsonFormatter"} if as_json else line},
         "handlers": {"console": {"class": handler, "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
-        "loggers": {REQUESTS: {"level": "INFO"}} if as_json else {},
+        "loggers": {OWN: {"level": "INFO"}} if as_json else {},
     }

@@ -45,19 +45,12 @@ def serving_problems() -> list[str]:
         problems.append(problem)
     if problem := handle_key_problem():
         problems.append(problem)
-    hooks = hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET)
-    marks = mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY)
-    problems += [
-        problem
-        for problem in (hooks, marks, clear_roles_problem(), access_problem(), store_problem(), proxy_problem())
-        if problem
-    ]
     secrets = (
         hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET),
         mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY),
         alert_problem(),
     )
-    others = (clear_roles_problem(), scope_roles_problem(), store_problem(), proxy_problem())
+    others = (clear_roles_problem(), access_problem(), store_problem(), proxy_problem())
     problems += [problem for problem in (*secrets, *others) if problem]
     if not re.fullmatch("[1-9][0-9]{0,8}", settings.EVENTDESK_SEAL_EVERY):
         problems.append("EVENTDESK_SEAL_EVERY takes a whole number of seconds, 1 or more.")

@@ -36,10 +36,9 @@ POSTED = (
     | REPLAY_POSTS
     | GENERATION_POSTS
 )
-WITHOUT_ACTION = OPEN | BY_PROVIDER | {"logout"}
 METRICS = "metrics"
 """For programs on this machine and tokens: tests/web/test_metrics.py."""
-WITHOUT_ACTION = OPEN | {"logout", METRICS}
+WITHOUT_ACTION = OPEN | BY_PROVIDER | {"logout", METRICS}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"} | {
     "generation": f"{NAME}-v2"
 }

@@ -1,5 +1,6 @@
 """Be a worker: run the jobs that people have asked for, for them and on the record."""
 
+import logging
 from argparse import ArgumentParser
 from typing import Any
 
@@ -14,6 +15,8 @@ from dashboard.setup.alert_settings import alert_problem
 from eventstore.config import hook_secret_problem
 from eventstore.management import stopping_by_signal
 from eventstore.model import EventStoreError
+
+log = logging.getLogger("eventdesk.jobs")
 
 
 class Command(BaseCommand):
@@ -44,5 +47,9 @@ class Command(BaseCommand):
                 close()
 
     def say(self, line: str) -> None:
+        """As lines of JSON, this is one of them."""
+        if settings.LOGS_JSON:
+            log.info(line)
+            return
         self.stdout.write(line)
         self.stdout.flush()

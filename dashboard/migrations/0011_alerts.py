@@ -4,7 +4,7 @@ _ID = ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dashboard", "0009_sessions_and_token_scopes")]
+    dependencies = [("dashboard", "0010_provider_logins")]
 
     operations = [
         migrations.CreateModel(
