@@ -20,6 +20,8 @@ from scripts.pulsar_distribution import DEFAULT_VERSION
 ADMINISTRATOR = "admin"
 """The role of a secured broker that may do everything."""
 TOKENS, CERTIFICATES = (f"org.apache.pulsar.broker.authentication.AuthenticationProvider{kind}" for kind in ("Token", "Tls"))
+ISSUED_TOKENS = "org.apache.pulsar.broker.authentication.oidc.AuthenticationProviderOpenID"
+AUDIENCE = "urn:pulsar"
 IN_BETWEEN, DIRECT = "between", "direct"
 """The names of the two listeners where something stands between clients and broker: the way through, and the way past it."""
 
@@ -66,6 +68,8 @@ class Extras(TypedDict, total=False):
     certificates: Path | None
     """It also listens with TLS, and takes a certificate in place of a token. In this folder are ``ca.pem``, whose certificates
     it trusts, and its own ``broker.pem`` and ``broker.key`` (PKCS 8)."""
+    issuer: str
+    """It also takes tokens of this OpenID issuer that are for ``AUDIENCE``. A client's id is its role."""
     refresh_seconds: int
     """How often it looks whether the credentials of a connection have ended."""
 
@@ -87,6 +91,7 @@ class BrokerSetup:
     keeps_inside_batches: bool = False
     secured: bool = False
     certificates: Path | None = None
+    issuer: str = ""
     refresh_seconds: int = 60
     tls_port: int = 0
     tls_web_port: int = 0
@@ -180,6 +185,14 @@ def _extra_settings(setup: BrokerSetup) -> dict[str, str]:
             "brokerClientAuthenticationParameters": f"token:{token_of(setup.secret_key.read_bytes(), ADMINISTRATOR)}",
             "authenticationRefreshCheckSeconds": str(setup.refresh_seconds),
         }
+        if setup.issuer:
+            chosen |= {
+                "authenticationProviders": f"{TOKENS},{ISSUED_TOKENS}",
+                "openIDAllowedTokenIssuers": setup.issuer,
+                "openIDAllowedAudiences": AUDIENCE,
+                "openIDRequireIssuersUseHttps": "false",
+                "openIDRoleClaim": "azp",
+            }
     if setup.certificates:
         chosen |= {
             "authenticationProviders": f"{TOKENS},{CERTIFICATES}",

@@ -111,6 +111,8 @@ def _index_away() -> Notice:
 def _notices(store: StoreHealth, index: IndexHealth) -> list[Notice]:
     if store.reachable is False:
         return [_store_away(store, index)]
+    if store.refused:
+        return [_not_permitted(store)]
     if not index.topics:
         return [_no_topics(store, index)] if store.topics == 0 else [_unread(index)]
     if index.behind is None or index.behind > INDEX_MAY_LAG:
@@ -127,6 +129,16 @@ def _store_away(store: StoreHealth, index: IndexHealth) -> Notice:
         text=known if index.topics else "Nothing is known, since the index has not read any topic yet",
         foot="index: never caught up yet" if index.behind is None else f"index: as of {format_duration(index.behind)} ago",
         as_of=store.as_of,
+    )
+
+
+def _not_permitted(store: StoreHealth) -> Notice:
+    return Notice(
+        name="not-permitted",
+        tone="warn",
+        title="The event store does not permit everything.",
+        text=f"{store.refused} Until then, new topics are not seen.",
+        foot="store: permission missing",
     )
 
 

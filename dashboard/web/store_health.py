@@ -7,7 +7,7 @@ was last known.
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +15,10 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from dashboard.gateway import desk, shared
-from eventstore.model import EventStoreError, NotLetIn, NotTrusted, StoreUnreachable
+from eventstore.model import EventStoreError, NotLetIn, NotPermitted, NotTrusted, StoreUnreachable
 
 FRESH = timedelta(seconds=3)
+LISTED_FOR = timedelta(seconds=30)
 PATIENCE = 0.4
 """Seconds that a page waits for the store's answer."""
 
@@ -27,7 +28,8 @@ class StoreHealth:
     """``reachable`` is ``None`` before the store's first answer. ``words`` name the store, or the problem.
 
     ``topics``: how many topics it has, asked only while the index knows none; ``None`` if it was not asked or did not tell.
-    ``problem``: the error with which it did not answer, if it is known.
+    ``problem``: the error with which it did not answer, if it is known. ``refused``: why it does not let its topics be listed,
+    without which nobody learns of new ones; it was asked for them at ``listed_at``.
     """
 
     reachable: bool | None
@@ -35,6 +37,8 @@ class StoreHealth:
     as_of: datetime
     topics: int | None = None
     problem: StoreUnreachable | None = None
+    refused: str = ""
+    listed_at: datetime | None = None
 
     @property
     def outage(self) -> StoreUnreachable:
@@ -108,7 +112,7 @@ class StoreWatch:
 
     def _ask(self) -> StoreHealth:
         try:
-            answer = ask_store()
+            answer = _with_topics(ask_store(), self._last)
         finally:
             connections.close_all()  # this thread's own connections: nothing else closes them
         with self._lock:
@@ -168,6 +172,20 @@ def _topics_if_none_is_indexed() -> int | None:
         return None if desk().index.topics() else len(desk().log.topics())
     except (EventStoreError, DatabaseError):
         return None  # it answers, and does not tell its topics: the pages that need them say why
+
+
+def _with_topics(answer: StoreHealth, last: StoreHealth | None) -> StoreHealth:
+    """Ask for the topics as well, seldom while the store tells them."""
+    listed = last.listed_at if last is not None and not last.refused else None
+    if not answer.reachable or (listed is not None and answer.as_of - listed < LISTED_FOR):
+        return replace(answer, listed_at=listed)
+    try:
+        desk().log.topics()
+    except NotPermitted as error:
+        return replace(answer, refused=str(error))
+    except (EventStoreError, DatabaseError):
+        return answer  # the pages that need them say why
+    return replace(answer, listed_at=answer.as_of)
 
 
 def outage_now() -> StoreUnreachable | None:

@@ -85,8 +85,9 @@ class AdminHttp:
             if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.PoolTimeout):
                 self._silence.note_timeout()
             raise self._not_reached(error) from error
-        if answer.is_success or answer.status_code in known:
+        if answer.status_code != 401:
             self._credentials.accepted()
+        if answer.is_success or answer.status_code in known:
             return answer
         if answer.status_code == 404 and missing is not None:
             raise missing
@@ -117,7 +118,9 @@ class AdminHttp:
             return None
         self._credentials.check()
         try:
-            return quick.get_whole(path)
+            if (found := quick.get_whole(path)) is not None:
+                self._credentials.accepted()
+            return found
         except TimeoutError as error:
             if self._closed:
                 raise closed() from error

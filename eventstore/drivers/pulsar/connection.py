@@ -159,6 +159,7 @@ class BrokerConnection:
         except pulsar.PulsarException as error:
             raise self.translated(type(error).__name__, need) from error
         self._answered = time.monotonic()
+        self._credentials.accepted()
 
     def translated(self, kind: str, need: Need | None = None) -> EventStoreError:
         """Return the error for the client's error or result of this name. Most of them mean that the broker is away."""

@@ -38,6 +38,13 @@ class AccessSettings:
 NO_ACCESS_SETTINGS = AccessSettings()
 
 
+class Headers(dict[str, str]):
+    """Headers that a report of an error, which may show variables, shows without their values."""
+
+    def __repr__(self) -> str:
+        return f"Headers of {', '.join(self)}"
+
+
 class Credentials:
     """Thread-safe. No text that it makes contains a token or a key."""
 
@@ -66,7 +73,7 @@ class Credentials:
     def headers(self) -> Mapping[str, str]:
         """Return what a request to the admin API needs. Raises as ``token``."""
         token = self.token()
-        return {"Authorization": f"Bearer {token}"} if token else {}
+        return Headers({"Authorization": f"Bearer {token}"} if token else {})
 
     def authentication(self, may_connect: Callable[[], bool] | None = None) -> Any:
         """Return what the binary client takes. It asks for the token at each connection, and when the broker asks for one.
@@ -97,12 +104,13 @@ class Credentials:
 
     def check(self) -> None:
         """Raise ``NotLetIn`` if the broker has refused them lately, and no file has changed since."""
-        refusal = self._refusal
-        if refusal is None:
+        if self._refusal is None:
             return
         with self._lock:
-            error, stamp, until = refusal
-            if stamp != self._stamp() or self._refusal is None:
+            if self._refusal is None:
+                return
+            error, stamp, until = self._refusal
+            if stamp != self._stamp():
                 self._refusal, self._pause = None, FIRST_PAUSE
             elif time.monotonic() < until:
                 raise NotLetIn(*error.args)

@@ -42,7 +42,14 @@ class OAuth2Settings:
     trust_certs: str = ""
 
 
-class _Key(msgspec.Struct):
+class _Secret(msgspec.Struct):
+    """What a report of an error, which may show variables, shows without its content."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class _Key(_Secret):
     client_id: str
     client_secret: str
 
@@ -52,7 +59,7 @@ class _Discovered(msgspec.Struct):
     token_endpoint_auth_methods_supported: list[str] = []
 
 
-class _Granted(msgspec.Struct):
+class _Granted(_Secret):
     access_token: str
     expires_in: float | None = None
 

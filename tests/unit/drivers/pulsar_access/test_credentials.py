@@ -12,8 +12,10 @@ from eventstore.drivers.pulsar.access import credentials as module
 from eventstore.drivers.pulsar.access.credentials import AccessSettings, Credentials
 from eventstore.drivers.pulsar.access.jwt import claims_of, end_of, holder_of
 from eventstore.drivers.pulsar.access.tls import TlsFiles
+from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.model.errors import NotLetIn
 from scripts.pulsar_configuration import token_of
+from tests.broker.test_upstream_paths import Recorder
 from tests.certificates import Authority, replace
 
 SECRET = b"k" * 32
@@ -132,3 +134,39 @@ def test_many_threads_read_one_file(tmp_path: Path) -> None:
         thread.join()
     assert one.token() == "49"
     assert seen <= {str(number) for number in range(50)}
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_an_answer_to_either_client_of_the_admin_api_lets_all_go_on(quick: bool) -> None:
+    with Recorder() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        one = Credentials(AccessSettings(token="t"))
+        admin = AdminHttp(url=server.url, credentials=one)
+        one._pause = 0.0
+        one.refused("b:1")
+        one._pause = 1e6
+        if quick:
+            admin.get_json("x", query={}, missing=ValueError())
+        else:
+            admin.send("GET", "x")
+        one.check()
+        server.answer = (401, {}, b"<html>")
+        with pytest.raises(NotLetIn):
+            admin.send("GET", "x")
+        admin.close()
+        server.shutdown()
+
+
+def test_a_refusal_that_the_caller_knows_is_no_sign_of_being_let_in() -> None:
+    with Recorder() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        one = Credentials(AccessSettings(token="t"))
+        admin = AdminHttp(url=server.url, credentials=one)
+        server.answer = (401, {}, b"<html>")
+        one.refused("b:1")
+        one._refusal = (NotLetIn("no"), one._stamp(), 0.0)
+        assert admin.send("GET", "x", known=(401,)).status_code == 401
+        with pytest.raises(NotLetIn):
+            one.check()
+        admin.close()
+        server.shutdown()

@@ -128,4 +128,5 @@ def test_an_issuer_may_be_asked_without_tls_within_this_machine_alone(issuer: st
 def test_a_token_shows_in_no_repr(tmp_path: Path) -> None:
     settings = settings_of({"PULSAR_TOKEN": MARKER})
     assert settings.token == MARKER
-    assert MARKER not in repr(settings) + repr(Credentials(settings)) + repr(vars(Credentials(settings)))
+    credentials = Credentials(settings)
+    assert MARKER not in repr(settings) + repr(credentials) + repr(vars(credentials)) + repr(credentials.headers())

@@ -121,6 +121,12 @@ def test_an_issuer_that_proves_who_it_is_is_asked_and_another_one_is_not(tmp_pat
         assert len(issuer.asked) == 1
 
 
+def test_no_variable_shows_a_secret_or_a_token(issuer: Issuer, tmp_path: Path) -> None:
+    client = client_of(issuer, tmp_path)
+    shown = [client.get()[:0], repr(client._held), repr(module._Key("id", SECRET)), repr(module._Granted("token-1"))]
+    assert not any(secret in one for one in shown for secret in ("token-1", SECRET))
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"client_id": "x"}', "{", '{"client_id": 1, "client_secret": "s"}'])
 def test_a_key_file_that_is_none_is_named(issuer: Issuer, tmp_path: Path, content: str) -> None:
     client = client_of(issuer, tmp_path)
