@@ -15,7 +15,7 @@ from eventstore.actions.resource import Resource
 from eventstore.jobs.job import Job, State
 from eventstore.jobs.kind import JobKind, JobRequest, PlannedJobKind
 from eventstore.jobs.models import JobRow
-from eventstore.jobs.rows import MOST_ARGUMENTS, as_json, checked_throttle, job_of, resource_json, storable
+from eventstore.jobs.rows import MOST_ARGUMENTS, as_json, checked_throttle, job_of, resource_json, storable, wake
 from eventstore.model.storage import Storage
 
 
@@ -85,6 +85,7 @@ def _insert(
     row.act = safeguards.record.intended(actor, kind.name, resource, said)
     try:
         row.save(force_insert=True)
+        wake()
         row.refresh_from_db()
     except BaseException as error:
         safeguards.record.ended(row.act, outcome_of_error(error, (), {}))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
+from django.db import connections, router
 from django.db.models import Case, F, When
 from django.db.models.functions import Now
 
@@ -137,3 +138,15 @@ def cancelled(row: JobRow, *, tidy: bool) -> dict[str, Any]:
     """
     ending = Ending.PARTLY_DONE if row.done else Ending.FAILED if tidy and not row.skipped else Ending.UNKNOWN
     return {**RELEASED, **ended(State.CANCELLED, ending), "problem": f"Cancelled by {row.stopped_by}.", "tidy": tidy}
+
+
+CHANNEL = "eventdesk_jobs"
+"""Where PostgreSQL tells workers that there may be work."""
+
+
+def wake() -> None:
+    """Tell the workers that listen that there may be work, once the running transaction is committed."""
+    connection = connections[router.db_for_write(JobRow)]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])

@@ -16,7 +16,7 @@ from eventstore.jobs.job import Job, JobRefused, State, UnknownJob, Wish
 from eventstore.jobs.kind import kind_named
 from eventstore.jobs.lookup import rows_of
 from eventstore.jobs.models import JobRow
-from eventstore.jobs.rows import cancelled, checked_throttle, job_of, storable
+from eventstore.jobs.rows import cancelled, checked_throttle, job_of, storable, wake
 from eventstore.model.errors import ResourceBusy
 
 Change = Callable[[JobRow, str], Mapping[str, Any]]
@@ -119,6 +119,7 @@ def apply(id: str, change: Change, by: str) -> Job:
             if row is None:
                 raise UnknownJob("There is no job of this id.")
             JobRow.objects.filter(pk=row.pk).update(**change(row, storable(by)))
+            wake()
             row.refresh_from_db()
     except IntegrityError as error:
         raise ResourceBusy("Another job on the same resource has not ended. Wait for it, or cancel it.") from error

@@ -80,7 +80,6 @@ def test_a_worker_survives_whatever_one_job_does_to_it(
         return take(owner, kinds)
 
     monkeypatch.setattr(queue, "take", strange)
-    monkeypatch.setattr("eventstore.jobs.running.worker.LOOK_EVERY", 0.0)
     jobs.run(stop)
     assert len(calls) == 2
     assert "trying again. Something that Eventdesk cannot handle (KeyError" in caplog.text

@@ -20,7 +20,7 @@ from eventstore.jobs import history
 from eventstore.jobs.history import TurnKind
 from eventstore.jobs.job import Job, Progress, Share, State, Wish
 from eventstore.jobs.models import JobRow, JobShareRow
-from eventstore.jobs.rows import job_of, noted, storable
+from eventstore.jobs.rows import job_of, noted, storable, wake
 from eventstore.jobs.running.queue import LEASE, LONGEST_PAUSE, MOST_DEATHS, JobLost, Told
 
 GOES_ON = (State.RUNNING, State.QUEUED)
@@ -51,6 +51,7 @@ def make(job: int, totals: Mapping[str, int | None]) -> None:
         [JobShareRow(job_id=job, name=name, total=total) for name, total in totals.items()], ignore_conflicts=True
     )
     rows.filter(job_id=job, refused=True).update(refused=False, deaths=0, problem="", not_before=None)
+    wake()
 
 
 def of_job(job: int) -> Sequence[Share]:

@@ -85,13 +85,14 @@ class Lead:
         """The hold on a share that keeps the job too, once a second."""
         plain = hold_of_share(taken)
 
-        def keep() -> None:
-            if work.is_due:
+        def keep(progress: Progress | None = None) -> None:
+            """At once where the share has come to its end: people wait for that."""
+            if work.is_due or (progress is not None and progress.handled == progress.total):
                 work.note(checkpoint, shares.progress(work.taken.lease.number))
 
         def save(noted: Mapping[str, Any], progress: Progress, rate: float | None) -> Told:
             told = plain.save(noted, progress, rate)
-            keep()
+            keep(progress)
             return told
 
         def renew() -> Told:

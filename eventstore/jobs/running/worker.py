@@ -23,6 +23,7 @@ from eventstore.jobs.running.errors import may_pass, words_for_people
 from eventstore.jobs.running.queue import JobLost, Taken
 from eventstore.jobs.running.rights import why_not
 from eventstore.jobs.running.sharing import Lead, help_with, hold_of_share, taken_by_another
+from eventstore.jobs.running.waking import Waker
 from eventstore.jobs.running.work import RETRY_AFTER, Work
 from eventstore.jobs.settling import settle
 from eventstore.jobs.wishes import lapse
@@ -30,8 +31,6 @@ from eventstore.model.errors import EventStoreError, ToldOnce
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
-LOOK_EVERY = 0.05
-"""Seconds between two looks for a job or a share: so long a person waits at most until what was asked for begins."""
 SETTLE_EVERY = 1.0
 """Seconds between two looks for ends that the record does not know."""
 SIGN_EVERY = 15.0
@@ -73,19 +72,19 @@ class Rhythm:
 
 def run_until_stopped(runner: Runner) -> None:
     """Run jobs until ``stop`` is set. A job that is running then is given back at its next save."""
-    owner, told, rhythm = new_owner(), ToldOnce(log, "The jobs"), Rhythm()
+    owner, told, rhythm, waker = new_owner(), ToldOnce(log, "The jobs"), Rhythm(), Waker()
     try:
         while not runner.stop.is_set():
             try:
+                waker.begin()
                 worked = run_next(runner, owner, rhythm)
                 told.over("are being run again.")
+                if not worked:
+                    waker.wait(runner.stop)
             except Exception as error:  # noqa: BLE001 - one job, or one entry of the record, must not end the worker
-                worked = False
                 told.tell(f"trying again. {words_for_people(error)}")
                 connections.close_all()
                 runner.stop.wait(RETRY_AFTER)
-            if not worked:
-                runner.stop.wait(LOOK_EVERY)
     finally:
         _leave(owner)
 

@@ -88,20 +88,19 @@ def send_share(run: Sending) -> None:
             for source in sources:
                 if state.reached.get(source.topic, "") < source.bounds.last_token:
                     _send_source(run, lanes, source, there)
+            _count_missing(state, sources)
+            state.tidy = True  # all is confirmed; to close takes longer than the note that people wait for
+            run.save()
     except (ResourceBusy, LeaseLost) as error:
         run.note()  # raises if it is this worker that has lost the share
         raise StoreUnreachable(str(error)) from error
-    _count_missing(state, sources)
-    state.tidy = True
-    run.save()
 
 
 def _begin(run: Sending, lanes: Lanes) -> Arrived:
     """Note where the target ends, or find what has arrived there since that was noted."""
     state = run.state
     if state.tidy:
-        _note_end(run)
-        run.save()
+        _note_end(run)  # saved before anything is sent: by the opening of the publisher
         return Arrived()
     lanes.open(state.topic, frozenset())
     there = arrived(run.copying, run.log, run.job, run.order.target, run.partition, state, run.tick)

@@ -1,0 +1,90 @@
+"""A worker waits for work: it is told of it, and misses nothing between a look and its wait."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import connections
+
+from eventstore.jobs.face import JobFace
+from eventstore.jobs.models import JobRow
+from eventstore.jobs.running import waking
+from eventstore.jobs.running.waking import Waker
+from tests.jobs.kinds import ANNA, COUNT, Acts, asked, face_of, known
+
+LONG = 20.0
+"""Seconds: whoever waited for so long was not told."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def jobs(request: pytest.FixtureRequest, desk_databases: dict[str, str], record: Acts) -> JobFace:
+    if request.param == "postgres":
+        request.getfixturevalue("desk_on_postgres")
+    return face_of(record)
+
+
+def _elsewhere(call: Callable[[], object]) -> None:
+    """Run it in a thread, with a connection of its own."""
+
+    def run() -> None:
+        try:
+            call()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+def test_a_job_that_is_asked_for_during_the_wait_ends_it(jobs: JobFace) -> None:
+    waker, stop = Waker(), threading.Event()
+    waker.begin()
+    asking = threading.Timer(0.2, _elsewhere, [lambda: asked(jobs)])
+    with known(COUNT):
+        asking.start()
+        assert waker.wait(stop, LONG)
+        asking.join()
+    assert JobRow.objects.count() == 1
+
+
+def test_a_job_that_is_asked_for_between_the_look_and_the_wait_is_not_missed(jobs: JobFace) -> None:
+    waker = Waker()
+    waker.begin()
+    with known(COUNT):
+        _elsewhere(lambda: asked(jobs))
+        assert waker.wait(threading.Event(), LONG)
+
+
+@pytest.mark.parametrize("change", ["resume", "throttle"])
+def test_what_a_person_wants_of_a_job_ends_the_wait(jobs: JobFace, change: str) -> None:
+    with known(COUNT):
+        job = asked(jobs)
+        jobs.pause(ANNA, job.id)
+        waker = Waker()
+        waker.begin()
+        does = {"resume": lambda: jobs.resume(ANNA, job.id), "throttle": lambda: jobs.throttle(ANNA, job.id, 5.0)}
+        _elsewhere(does[change])
+        assert waker.wait(threading.Event(), LONG)
+
+
+def test_the_end_of_the_worker_ends_the_wait(jobs: JobFace) -> None:
+    waker, stop = Waker(), threading.Event()
+    waker.begin()
+    stop.set()
+    waker.wait(stop, waking.LONGEST)
+
+
+def test_a_wait_without_a_look_before_it_is_a_plain_one(jobs: JobFace) -> None:
+    assert not Waker().wait(threading.Event(), 0.01)
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_anew(jobs: JobFace) -> None:
+    waker = Waker()
+    waker.begin()
+    connections["default"].close()
+    waker.wait(threading.Event(), 0.01)
+    waker.begin()
+    with known(COUNT):
+        _elsewhere(lambda: asked(jobs))
+        assert waker.wait(threading.Event(), LONG)
