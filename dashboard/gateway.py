@@ -1,15 +1,17 @@
 """This process's way to the event store: the only place that builds a desk, and hands it the record and the access policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from django.apps import apps
 from django.conf import settings
 
+from dashboard.access.copies import find_by, origins_of
 from dashboard.apps import DashboardConfig
 from dashboard.auditing.safeguards import SAFEGUARDS
 from eventstore.desk import Desk
 from eventstore.drivers import open_storage
+from eventstore.model import TopicKind
 
 T = TypeVar("T")
 
@@ -48,7 +50,20 @@ def open_desk() -> Desk:
     )
 
 
+def origins(topic: str) -> Sequence[str]:
+    """The topics whose copies this one may hold, as far as the index knows them."""
+    return origins_of(topic, settings.EVENTDESK, _topics_with_events)
+
+
+def _topics_with_events() -> Sequence[str]:
+    there = shared(open_desk).index.topics().values()
+    return [one.topic for one in there if one.kind == TopicKind.EVENTS]
+
+
 def _process() -> DashboardConfig:
     found = apps.get_app_config("dashboard")
     assert isinstance(found, DashboardConfig)
     return found
+
+
+find_by(origins)

@@ -15,6 +15,7 @@ from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from dashboard.setup.log_settings import JSON, logging_of
 from dashboard.setup.mail import mail_of
 from dashboard.setup.sign_in import local_login_of, provider_of
+from dashboard.setup.switches import is_on
 from dashboard.setup.tls import hsts_seconds
 from eventstore.model import InvalidConfiguration
 
@@ -50,6 +51,7 @@ try:
         store_url=EVENTSTORE_URL,
     )
     MAIL = mail_of(os.environ.get("EVENTDESK_MAIL_URL", ""))
+    EVENTDESK_READ_ONLY = is_on("EVENTDESK_READ_ONLY", os.environ.get("EVENTDESK_READ_ONLY", ""))  # or the file says so
     SECURE_HSTS_SECONDS = hsts_seconds(os.environ.get("EVENTDESK_HSTS", "")) if BEHIND_TLS else 0
     SIGN_IN = provider_of(os.environ)
     LOCAL_LOGIN = local_login_of(os.environ, SIGN_IN)

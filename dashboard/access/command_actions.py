@@ -68,7 +68,7 @@ CONNECT = register(
     )
 )
 """Nobody performs it: the tail's websocket records it."""
-allow(CONNECT, Rule(roles=frozenset()))
+allow(CONNECT, Rule(roles=frozenset(), while_read_only=True))
 ALLOW_LOGINS = register(
     Action(
         name="allow_logins",
@@ -97,12 +97,13 @@ REVOKE_TOKEN = register(
     )
 )
 
-for action in (PUBLISH, MANAGE_PEOPLE, SET_EMAIL, ALLOW_LOGINS):
+for action in (PUBLISH, MANAGE_PEOPLE, SET_EMAIL):
     allow(action, Rule(roles=ADMINS, via=NO_PAGE))
-for action in (MAKE_TOKEN, REVOKE_TOKEN):
-    allow(action, Rule(roles=ADMINS))
+allow(ALLOW_LOGINS, Rule(roles=ADMINS, via=NO_PAGE, while_read_only=True))
+allow(MAKE_TOKEN, Rule(roles=ADMINS))
+allow(REVOKE_TOKEN, Rule(roles=ADMINS, while_read_only=True))
 for action in (LOG_IN, LOG_OUT, REFUSED):
-    allow(action, Rule(roles=frozenset()))
+    allow(action, Rule(roles=frozenset(), while_read_only=True))
 
 
 def account(name: str) -> Resource:

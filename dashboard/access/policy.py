@@ -1,7 +1,7 @@
-"""The one access table: which roles may do what, and from where.
+"""The one access table: which roles may do what, from where, how much of it, and what is left while nothing may be changed.
 
-Every check goes through here: a view asks ``allows``, and every act passes ``may`` (handed to the desk by
-``dashboard.gateway``). Whatever is not in the table is allowed to nobody.
+Every check goes through here: a view asks ``allows``, and every act passes ``why_not`` (handed to the desk by
+``dashboard.gateway``), which also looks at the person's scope. Whatever is not in the table is allowed to nobody.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from dashboard.access.copies import sees_topic
+from dashboard.access.scopes import Scope, scope_of
 from dashboard.models import ApiToken, Person, Purpose, Role
 from eventstore.actions import Action, Actor, Resource
 
@@ -27,6 +29,8 @@ SHELL = "shell"
 
 SCRIPT = "script"
 """A script with an API token: its role decides, where a rule lets tokens in at all."""
+
+READ_ONLY = "This installation is read-only: nothing can be changed here now."
 
 EVERYBODY = frozenset({Role.VIEWER, Role.SUPPORT, Role.APPROVER, Role.PRIVACY, Role.AUDITOR, Role.ADMIN})
 HELPERS = frozenset({Role.SUPPORT, Role.APPROVER, Role.ADMIN})
@@ -69,10 +73,16 @@ IN_AN_EMERGENCY = ConfiguredRoles(_in_an_emergency)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """Who may, and its limit: from where. A rule without ``PAGE`` is never open to a browser."""
+    """Who may, and its limits. A rule without ``PAGE`` is never open to a browser.
+
+    ``while_read_only``: whether it may be done while the installation is read-only. It changes nothing but the record and what
+    people see for a reason, or it takes access away. ``rows``: of one file that it makes, at most; some roles have less.
+    """
 
     roles: Set[Role]
     via: frozenset[str] = ANYWHERE
+    while_read_only: bool = False
+    rows: int | None = None
 
 
 def clear_roles() -> Iterable[str]:
@@ -81,18 +91,22 @@ def clear_roles() -> Iterable[str]:
     return settings.CLEAR_FOR if named is None else named
 
 
+def _reading(roles: Set[Role], via: frozenset[str] = ANYWHERE) -> Rule:
+    return Rule(roles=roles, via=via, while_read_only=True)
+
+
 _rules = {
-    "browse": Rule(roles=EVERYBODY),
-    "tail": Rule(roles=EVERYBODY, via=SCRIPTS_TOO),
-    "see_payloads": Rule(roles=ConfiguredRoles(clear_roles), via=SCRIPTS_TOO),
-    "read_audit": Rule(roles=HELPERS | OVERSEERS),
-    "read_reveals": Rule(roles=OVERSEERS),
-    "see_erasure": Rule(roles=PRIVACY_OFFICERS),
-    "write_rules": Rule(roles=PRIVACY_OFFICERS),
-    "read_cases": Rule(roles=REVEALERS | OVERSEERS),
-    "read_metrics": Rule(roles=EVERYBODY, via=frozenset({SCRIPT})),
-    "own_account": Rule(roles=frozenset(Role)),
-    "manage_tokens": Rule(roles=ADMINS),
+    "browse": _reading(EVERYBODY),
+    "tail": _reading(EVERYBODY, via=SCRIPTS_TOO),
+    "see_payloads": _reading(ConfiguredRoles(clear_roles), via=SCRIPTS_TOO),
+    "read_audit": _reading(HELPERS | OVERSEERS),
+    "read_reveals": _reading(OVERSEERS),
+    "see_erasure": _reading(PRIVACY_OFFICERS),
+    "write_rules": _reading(PRIVACY_OFFICERS),
+    "read_cases": _reading(REVEALERS | OVERSEERS),
+    "read_metrics": _reading(EVERYBODY, via=frozenset({SCRIPT})),
+    "own_account": _reading(frozenset(Role)),
+    "manage_tokens": _reading(ADMINS),
 }
 """What changes nothing. An action's rule is added by its capability (``allow``)."""
 
@@ -110,9 +124,21 @@ def allow(action: Action, rule: Rule) -> None:
         raise ValueError(f"There are two access rules for {action.name!r}.")
 
 
+def is_read_only() -> bool:
+    """Whether nothing may be changed here: the environment or the configuration says so."""
+    return bool(settings.EVENTDESK_READ_ONLY or settings.EVENTDESK.access.read_only)
+
+
+def is_shut(action: str) -> bool:
+    """Whether nobody may do this now, whatever their role, because the installation is read-only."""
+    return is_read_only() and not TABLE[action].while_read_only
+
+
 def allows(somebody: "Person | AnonymousUser | ApiToken", action: str) -> bool:
-    """Whether this account may do this from a page now, or a script with this token. ``KeyError`` for an action that the table
-    does not know."""
+    """Whether this account may do this from a page now, or a script with this token, to what lies in its scope. ``KeyError``
+    for an action that the table does not know."""
+    if is_shut(action):
+        return False
     rule = TABLE[action]
     if isinstance(somebody, ApiToken):
         return action in _OPENED_BY.get(somebody.purpose, ()) and _token_may(somebody, rule)
@@ -122,13 +148,46 @@ def allows(somebody: "Person | AnonymousUser | ApiToken", action: str) -> bool:
 def may(actor: Actor, action: str, resource: Resource) -> bool:
     """Whether the actor may do this to the resource, by the accounts as they are now: an ``eventstore.actions.Authorizer``.
 
-    ``KeyError`` for an action that the table does not know. No rule limits the resource yet.
+    ``KeyError`` for an action that the table does not know.
     """
+    return not why_not(actor, action, resource)
+
+
+def why_not(actor: Actor, action: str, resource: Resource) -> str:
+    """Why the actor may not do this to the resource, as a sentence; empty if they may. Raises as ``may``."""
     rule = TABLE[action]
-    if actor.via == SHELL:
-        return SHELL in rule.via
-    person = Person.objects.filter(username=actor.name).first()
-    return person is not None and _person_may(person, rule, actor.via)
+    if is_shut(action):
+        return READ_ONLY
+    person = Person.objects.filter(username=actor.name).first() if actor.via != SHELL else None
+    by_role = SHELL in rule.via if actor.via == SHELL else person is not None and _person_may(person, rule, actor.via)
+    if not by_role:
+        return f"{actor.name} may not do this ({action}). An admin can give you a role that may."
+    if person is not None and not has_resource(scope_of(person), resource):
+        return f"This is not in the scope of {actor.name} ({action}), or it does not exist. An admin can widen the scope."
+    return ""
+
+
+def most_rows(somebody: "Person | AnonymousUser | ApiToken", action: str) -> int:
+    """The most rows of one file that this account may make by this action. ``KeyError`` for an action that makes none."""
+    rows = TABLE[action].rows
+    if rows is None:
+        raise KeyError(action)
+    limit = settings.EVENTDESK.access.limit_of(getattr(somebody, "role", ""))
+    return rows if limit is None or limit.export_rows is None else min(rows, limit.export_rows)
+
+
+def most_unapproved(actor: Actor, action: str) -> int | None:
+    """Events of one job that this actor may ask for without a second person; ``None``: as many as the job's kind lets them."""
+    person = Person.objects.filter(username=actor.name).first() if actor.via != SHELL else None
+    limit = settings.EVENTDESK.access.limit_of(person.role) if person is not None else None
+    return limit.events_without_approval if limit is not None else None
+
+
+def has_resource(scope: Scope, resource: Resource) -> bool:
+    """Whether the resource lies in the scope, as far as it has a topic or an aggregate."""
+    return (not resource.topic or sees_topic(scope, resource.topic)) and (
+        not resource.aggregate_type or scope.has_aggregate_type(resource.aggregate_type)
+    )
 
 
 def _token_may(token: ApiToken, rule: Rule) -> bool:

@@ -1,10 +1,11 @@
 """What every action of this installation passes: the access table, the locks and the record."""
 
-from dashboard.access.policy import PAGE, may
+from dashboard.access.policy import PAGE, may, most_unapproved, why_not
 from dashboard.auditing.chain import DatabaseRecord
 from dashboard.auditing.refusals import note_refusal
 from dashboard.auditing.resource_locks import DatabaseLocks
-from eventstore.actions import Actor, Resource, Safeguards
+from eventstore.actions import Action, Actor, Resource, Safeguards
+from eventstore.model import NotAllowed
 
 
 def _may(actor: Actor, action: str, resource: Resource) -> bool:
@@ -15,4 +16,12 @@ def _may(actor: Actor, action: str, resource: Resource) -> bool:
     return allowed
 
 
-SAFEGUARDS = Safeguards(authorizer=_may, locks=DatabaseLocks(), record=DatabaseRecord())
+def refuse(actor: Actor, action: Action, resource: Resource) -> None:
+    """Raise ``NotAllowed`` if the actor may not, before the store is asked anything: what is there is then not told either."""
+    if not _may(actor, action.name, resource):
+        raise NotAllowed(why_not(actor, action.name, resource))
+
+
+SAFEGUARDS = Safeguards(
+    authorizer=_may, locks=DatabaseLocks(), record=DatabaseRecord(), refusal=why_not, unapproved=most_unapproved
+)

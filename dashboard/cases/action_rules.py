@@ -30,9 +30,9 @@ def _facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
     return [(label, fact_text(act.details[name])) for name, label in named.items() if act.details.get(name)]
 
 
-allow(OPEN_CASE, Rule(roles=REVEALERS))
-allow(CLOSE_CASE, Rule(roles=REVEALERS))
-allow(NOTE_IN_CASE, Rule(roles=REVEALERS))
-allow(EXPORT_CASE, Rule(roles=REVEALERS | OVERSEERS))
+allow(OPEN_CASE, Rule(roles=REVEALERS, while_read_only=True))
+allow(CLOSE_CASE, Rule(roles=REVEALERS, while_read_only=True))
+allow(NOTE_IN_CASE, Rule(roles=REVEALERS, while_read_only=True))
+allow(EXPORT_CASE, Rule(roles=REVEALERS | OVERSEERS, while_read_only=True))
 for action in (OPEN_CASE, CLOSE_CASE, NOTE_IN_CASE, EXPORT_CASE):
     tell(action, _facts)

@@ -36,6 +36,6 @@ def _export_facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
 
 
 allow(FORGET_VALUES, Rule(roles=PRIVACY_OFFICERS))
-allow(EXPORT_ERASURE, Rule(roles=PRIVACY_OFFICERS))
+allow(EXPORT_ERASURE, Rule(roles=PRIVACY_OFFICERS, while_read_only=True))
 tell(FORGET_VALUES, _forget_facts)
 tell(EXPORT_ERASURE, _export_facts)

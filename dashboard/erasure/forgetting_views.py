@@ -11,7 +11,8 @@ from dashboard.erasure.views import found_by, head_of
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.privacy import public_id
 from dashboard.rendering.text import format_number
-from dashboard.web.pages import page, problem, profile_of, render, unknown_aggregate
+from dashboard.web.pages import page, problem, profile_of, render
+from dashboard.web.problems import unknown_aggregate
 from eventstore.actions import aggregate_resource
 from eventstore.config import shell_command
 from eventstore.erasure import FORGET_VALUES, LONGEST_TICKET, ForgetPlan, Wish

@@ -19,7 +19,8 @@ from dashboard.privacy import display_id, given_id, public_id
 from dashboard.privacy.by_reason.of_request import standing_profile_of
 from dashboard.rendering import action_text, build_pointer_line
 from dashboard.rendering.text import humanize_type
-from dashboard.web.pages import page, person_of, problem, profile_of, render, unknown_aggregate, wants_fragment
+from dashboard.web.pages import page, person_of, problem, profile_of, render, wants_fragment
+from dashboard.web.problems import unknown_aggregate
 from eventstore.actions import Actor, aggregate_resource
 from eventstore.erasure import FORGET_VALUES
 from eventstore.model import Aggregate

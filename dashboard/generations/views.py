@@ -13,7 +13,8 @@ from dashboard.auditing.acts import Act, acts, resource_filter
 from dashboard.gateway import desk
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.models import State
-from dashboard.web.pages import Problem, page, person_of, problem, render
+from dashboard.web.pages import page, person_of, problem, render
+from dashboard.web.problems import Problem
 from eventstore.actions import PlannedAction
 from eventstore.model import EventStoreError, StoreUnreachable
 from eventstore.projections import Projection

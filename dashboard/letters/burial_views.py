@@ -14,7 +14,8 @@ from dashboard.letters.confirming import Answer, Planned, again, carried_out, co
 from dashboard.letters.lines import letter_lines
 from dashboard.rendering.text import format_number, short_topic
 from dashboard.web import filter_form
-from dashboard.web.pages import Problem, page, problem, profile_of, render
+from dashboard.web.pages import page, problem, profile_of, render
+from dashboard.web.problems import Problem
 from eventstore.actions import subscription_resource
 from eventstore.letters import BURY_LETTERS, KEEPER, MOST_BURIED, BurialPlan, DeadLetterTopic
 from eventstore.model import InvalidPosition, Position, TopicKind

@@ -8,6 +8,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from dashboard.access import policy
 from dashboard.auditing.looks import CLEAR, MASKED
 from dashboard.gateway import desk
 from dashboard.letters.action_rules import EXPORT_LETTERS
@@ -16,15 +17,16 @@ from dashboard.letters.lines import known_names, whose
 from dashboard.privacy import AccessProfile, display_value, origin_of
 from dashboard.rendering import event_as_json
 from dashboard.web import filter_form
-from dashboard.web.pages import Problem, page, person_of, problem, profile_of
+from dashboard.web.pages import page, person_of, problem, profile_of
+from dashboard.web.problems import Problem
 from eventstore.actions import Actor, topic_resource
 from eventstore.letters import DeadLetterTopic, Letter
 from eventstore.model import Pointer
 from eventstore.search import Filter
 
-MOST_EXPORTED = 10_000
 MOST_BYTES = 64_000_000
-"""Letters that are looked at, the oldest ones, and bytes of one file. Its last line says so if there are more."""
+"""Of one file. It holds the oldest letters, as many as the access table lets the person have. Its last line says so if there
+are more."""
 
 
 @page(EXPORT_LETTERS.name, methods=("POST",))
@@ -44,11 +46,12 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "filtered": entered.filter is not None,
     }
     actor = Actor(name=person_of(request).username, via="page")
+    most = policy.most_rows(person_of(request), EXPORT_LETTERS.name)
     with desk().actions.perform(actor, EXPORT_LETTERS, topic_resource(asked.dead.topic.name), details) as act:
-        lines, whole = _bounded(_lines(asked.dead, asked.every, entered.filter, profile))
+        lines, whole = _bounded(_lines(asked.dead, asked.every, entered.filter, profile, most))
         act.facts["letters"] = len(lines)
     there = asked.dead.letters if asked.every else asked.dead.waits
-    if not whole or there > MOST_EXPORTED:
+    if not whole or there > most:
         left_out = f"There are more letters. This file holds {len(lines):,}, of the oldest."
         lines.append(msgspec.json.encode({"left_out": left_out}))
     answer = HttpResponse(b"".join(line + b"\n" for line in lines), content_type="application/x-ndjson")
@@ -56,9 +59,9 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     return answer
 
 
-def _lines(dead: DeadLetterTopic, every: bool, filter: Filter | None, profile: AccessProfile) -> Iterator[bytes]:
+def _lines(dead: DeadLetterTopic, every: bool, filter: Filter | None, profile: AccessProfile, most: int) -> Iterator[bytes]:
     known = cache(known_names)
-    for letters in desk().letters.pieces(dead, every=every, filter=filter, most=MOST_EXPORTED):
+    for letters in desk().letters.pieces(dead, every=every, filter=filter, most=most):
         for letter in letters:
             yield letter_as_json(letter, profile, known)
 

@@ -7,7 +7,8 @@ from django.urls import path
 from dashboard.letters.asked import Asked, asked_for, letters_url
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.rendering.text import short_topic
-from dashboard.web.pages import Problem, page, problem, render
+from dashboard.web.pages import page, problem, render
+from dashboard.web.problems import Problem
 from eventstore.actions import subscription_resource
 from eventstore.letters import KEEP_LETTERS, KEEPER, DeadLetterTopic, KeepPlan
 

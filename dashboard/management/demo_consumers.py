@@ -8,6 +8,7 @@ from types import FrameType
 
 from django.core.management.base import CommandError
 
+from dashboard.access.policy import READ_ONLY, is_read_only
 from dashboard.gateway import close, desk
 from eventstore.model import Log, Subscriptions
 
@@ -19,6 +20,8 @@ def consuming(needed_by: str) -> Iterator[tuple[Log, Subscriptions, threading.Ev
     Ctrl-C stays ignored where it was: ``serve`` ends its children itself. Raises ``CommandError`` where the store has no
     subscriptions. ``needed_by`` ends its message: who needs them.
     """
+    if is_read_only():
+        raise CommandError(READ_ONLY)
     stop = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:

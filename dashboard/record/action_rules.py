@@ -1,5 +1,7 @@
 """Exporting the record is an act of its own. Importing this module registers it."""
 
+from dataclasses import replace
+
 from dashboard.access.policy import TABLE, allow
 from eventstore.actions import Action, Resource, Undo, register
 
@@ -15,7 +17,7 @@ EXPORT_RECORD = register(
         exclusive=False,
     )
 )
-allow(EXPORT_RECORD, TABLE["read_audit"])
+allow(EXPORT_RECORD, replace(TABLE["read_audit"], rows=200_000))
 
 
 def record_resource() -> Resource:

@@ -9,6 +9,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from dashboard.access import policy
 from dashboard.access.client_address import client_address
 from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
@@ -19,11 +20,10 @@ from dashboard.gateway import desk
 from dashboard.record.action_rules import EXPORT_RECORD, record_resource
 from dashboard.record.fhir import event_line
 from dashboard.record.filters import FilterForm, is_filtered, kept, wanted_by
-from dashboard.web.pages import Problem, page, person_of, problem, profile_of
+from dashboard.web.pages import page, person_of, problem, profile_of
+from dashboard.web.problems import Problem
 from eventstore.actions import Actor
 
-MOST = 200_000
-"""Acts in one file. More are refused, not cut off: a file that ends early looks like a whole one."""
 TYPED = {"on", "text", "name", "scope"}
 """What may hold a person's id or name: that it was given is recorded, and not what it was."""
 PIECE = 500
@@ -75,9 +75,10 @@ def export(request: HttpRequest) -> HttpResponse:
         return problem(request, Problem(status=400, title="This address does not work", text=text))
     given = form.cleaned_data
     wanted, _ = wanted_by(given, desk().index.topics(), profile_of(request))
-    there = count_acts(wanted, MOST + 1)
-    if there > MOST:
-        return _too_many(request)
+    most = policy.most_rows(person_of(request), EXPORT_RECORD.name)
+    there = count_acts(wanted, most + 1)
+    if there > most:  # refused, not cut off: a file that ends early looks like a whole one
+        return _too_many(request, most)
     said = {name: "given" if name in TYPED else text for name, text in kept(given).items()}
     details = {"format": format.name, "acts": there, "filter": said, "address": client_address(request) or None}
     noted(Actor(name=person_of(request).username, via=PAGE), EXPORT_RECORD.name, record_resource(), details)
@@ -89,13 +90,13 @@ def export(request: HttpRequest) -> HttpResponse:
     return cast("HttpResponse", answer)
 
 
-def _too_many(request: HttpRequest) -> HttpResponse:
+def _too_many(request: HttpRequest, most: int) -> HttpResponse:
     return problem(
         request,
         Problem(
             status=400,
             title="Too many acts for one file",
-            text=f"One file holds at most {MOST:,} acts.",
+            text=f"One file holds at most {most:,} acts.",
             advice="Filter by time. At a shell, verify_record --export writes the whole record.",
         ),
     )

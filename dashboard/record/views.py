@@ -15,7 +15,8 @@ from dashboard.models import AuditHead, State
 from dashboard.record.exporting import FORMATS
 from dashboard.record.filters import OLDER_FILTERS, FilterForm, is_filtered, query, wanted_by
 from dashboard.rendering import audit_line
-from dashboard.web.pages import Problem, page, problem, profile_of, render
+from dashboard.web.pages import page, problem, profile_of, render
+from dashboard.web.problems import Problem
 from eventstore.actions import registered
 from eventstore.jobs import Job, UnknownJob, kind_named
 from eventstore.model import IndexedTopic

@@ -18,7 +18,8 @@ from dashboard.letters.lines import letter_lines
 from dashboard.models import State
 from dashboard.redrives.asked import AskedRedrive, address_of, asked_redrive, until_as_posted
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import Problem, page, person_of, problem, profile_of, render
+from dashboard.web.pages import page, person_of, problem, profile_of, render
+from dashboard.web.problems import Problem
 from eventstore.actions import Actor, Resource
 from eventstore.letters import KEEPER
 from eventstore.model import EventStoreError, InvalidPosition, ResourceBusy, StalePlan, StoreRefused, StoreUnreachable

@@ -48,6 +48,7 @@ RIGHTS = {
     "read_reveals": "see what others have revealed",
     "read_cases": "see cases",
     "see_erasure": "see which copies of personal data there are",
+    "scope": "see what is outside of their scope",
     "write_rules": "see fields and try rules of masking",
     "read_metrics": "read the metrics",
     "own_account": "look after their own account",

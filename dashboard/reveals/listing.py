@@ -19,12 +19,11 @@ from dashboard.privacy.by_reason.reveals import subject_of
 from dashboard.reveals.action_rules import EXPORT_REVEALS, LIST, SEE_EMERGENCY
 from dashboard.reveals.choosing import KINDS, Chosen, Filter, chosen
 from dashboard.reveals.subjects import in_words, resource_of
-from dashboard.web.pages import Problem, page, person_of, problem, render
+from dashboard.web.pages import page, person_of, problem, render
+from dashboard.web.problems import Problem
 from eventstore.actions import Actor
 
 LINES = 50
-MOST_EXPORTED = 100_000
-"""Reveals in one file. More are refused, not cut off: a file that ends early looks like a whole one."""
 
 
 @page("read_reveals")
@@ -60,11 +59,12 @@ def export(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return problem(request, _address_does_not_work())
     of = chosen(form.cleaned_data, unnoted_profile_of(request))
-    if of.rows.count() > MOST_EXPORTED:
-        return problem(request, _too_many())
+    most = policy.most_rows(person_of(request), EXPORT_REVEALS.name)
+    if of.rows.count() > most:  # refused, not cut off: a file that ends early looks like a whole one
+        return problem(request, _too_many(most))
     actor = Actor(name=person_of(request).username, via=policy.PAGE)
     with desk().actions.perform(actor, EXPORT_REVEALS, LIST, {"month": of.month.name, "filtered": bool(of.kept)}) as act:
-        lines = list(_lines(of))
+        lines = list(_lines(of, most))
         act.facts["reveals"] = len(lines)
     answer = HttpResponse(b"".join(lines), content_type="application/x-ndjson")
     answer["Content-Disposition"] = f'attachment; filename="reveals-{of.month.name}.ndjson"'
@@ -86,8 +86,8 @@ def acknowledge(request: HttpRequest, id: int) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('reveals')}?month={reveal.begun:%Y-%m}&emergency=on")
 
 
-def _lines(of: Chosen) -> Iterator[bytes]:
-    rows = of.rows.select_related("person", "case", "seen_by").order_by("pk")[:MOST_EXPORTED]
+def _lines(of: Chosen, most: int) -> Iterator[bytes]:
+    rows = of.rows.select_related("person", "case", "seen_by").order_by("pk")[:most]
     following = rows.iterator(chunk_size=1000)
     while some := list(islice(following, 1000)):
         for reveal, how in with_ends(some):
@@ -126,11 +126,11 @@ def _address_does_not_work() -> Problem:
     )
 
 
-def _too_many() -> Problem:
+def _too_many(most: int) -> Problem:
     return Problem(
         status=400,
         title="Too many reveals for one file",
-        text=f"One file holds at most {MOST_EXPORTED:,} reveals.",
+        text=f"One file holds at most {most:,} reveals.",
         advice="Filter by person, aggregate or ticket, and export each part.",
     )
 

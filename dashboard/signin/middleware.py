@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from dashboard.models import Person
 from dashboard.signin import answers, kept, leaving
 from dashboard.signin.checking import Standing, State, standing_of
-from dashboard.web.pages import Problem, problem, wants_fragment
+from dashboard.web.pages import problem, wants_fragment
+from dashboard.web.problems import Problem
 
 NOT_ASKED = frozenset(
     {"login", "logout", "sign_in", "sign_in_callback", "signed_out", "healthz", "readyz", "robots", "metrics"}

@@ -1,9 +1,9 @@
 """The open sockets of this process: how many an account has, and whether it may still have them.
 
-One task asks the database about all of their accounts at once, each second, with at most four queries. It wakes the sockets
-of an account whose row has changed: a login that ended, a person who was disabled or has another role, a token that was
-revoked, a reveal that ended. Accounts change in other processes, such as commands, so a signal alone would not tell. A change
-in this process is told by a signal, at once.
+One task asks the database about all of their accounts at once, each second, with at most five queries. It wakes the sockets
+of an account of which something has changed: a login that ended, a person who was disabled, has another role or is in other
+groups, a token that has ended or was revoked, a reveal that ended. Accounts change in other processes, such as commands, so a
+signal alone would not tell. A change in this process is told by a signal, at once.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.db.models.signals import post_delete, post_save
 
+from dashboard.access.scopes import scope_of, with_groups
 from dashboard.models import ApiToken, Person
 from dashboard.privacy.by_reason.reveals import CHANGED, in_force_of
 from dashboard.sockets.session import HASH_IN_SCOPE, Account
@@ -128,13 +129,14 @@ def state_of(watched: Collection[Watched]) -> State:
     sessions = {each.session for each in watched if each.session}
     state: dict[tuple[str, object], object] = {}
     if people:
-        rows = Person.objects.filter(pk__in=people).values_list("pk", "is_active", "role", "password")
-        state |= {("person", pk): rest for pk, *rest in rows}
+        rows = Person.objects.filter(pk__in=people)
+        state |= {("person", one.pk): (one.is_active, one.role, one.password, scope_of(one)) for one in with_groups(rows)}
     if sessions:
         kept = Session.objects.filter(session_key__in=sessions, expire_date__gt=now).values_list("session_key", flat=True)
         state |= {("session", key): True for key in kept}
     if tokens:
-        state |= {("token", token.pk): (token.in_force(now), token.role) for token in ApiToken.objects.filter(pk__in=tokens)}
+        found = ApiToken.objects.filter(pk__in=tokens)
+        state |= {("token", token.pk): (token.in_force(now), token.role, scope_of(token)) for token in found}
     if logins := {each.reveals for each in watched if each.reveals}:
         state |= {("reveals", login): found for login, found in in_force_of(logins).items()}
     return state

@@ -8,7 +8,8 @@ from django.urls import path
 
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, display_id, given_id, is_personal, known_handle, public_id
-from dashboard.web.pages import page, problem, profile_of, render, unknown
+from dashboard.web.pages import page, problem, profile_of, render
+from dashboard.web.problems import unknown
 from eventstore.model import Aggregate, Page
 
 LONGEST_QUERY = 1024

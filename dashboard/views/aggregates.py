@@ -36,17 +36,8 @@ from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_examples import examples_of
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import (
-    PAGE_PARAMETER,
-    page,
-    page_token_of,
-    person_of,
-    problem,
-    profile_of,
-    render,
-    unknown_aggregate,
-    wants_fragment,
-)
+from dashboard.web.pages import PAGE_PARAMETER, page, page_token_of, person_of, problem, profile_of, render, wants_fragment
+from dashboard.web.problems import unknown_aggregate
 from eventstore.model import Aggregate, AggregateType, EventStoreError, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 

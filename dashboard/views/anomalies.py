@@ -15,7 +15,8 @@ from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, DisplayValue, display_id, given_id, origin_of_pointer, public_id
 from dashboard.rendering import ANOMALY_TEXTS, AnomalyText, EventLine, aggregate_url, build_pointer_line, display_detail
 from dashboard.web import store_health
-from dashboard.web.pages import Problem, page, problem, profile_of, render
+from dashboard.web.pages import page, problem, profile_of, render
+from dashboard.web.problems import Problem
 from eventstore.model import Anomaly, AnomalyLine, Page
 
 

@@ -23,7 +23,8 @@ from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person
 from dashboard.privacy.by_reason.of_request import open_case_of
 from dashboard.signin import leaving
-from dashboard.web.pages import Problem, problem
+from dashboard.web.pages import problem
+from dashboard.web.problems import Problem
 from eventstore.actions import Action, Actor, Ending, Outcome
 
 NO_ACCOUNT = "(a name that no account has)"

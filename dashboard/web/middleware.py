@@ -14,15 +14,18 @@ from django.urls import Resolver404, resolve
 
 from dashboard.access.client_address import client_address
 from dashboard.access.policy import PAGE
+from dashboard.access.scopes import scope_of
 from dashboard.auditing.reasons import acts_belong_to
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.models import Person
 from dashboard.privacy.by_reason.of_request import found_open_case
 from dashboard.rendering.url_segments import respelled
 from dashboard.web.database_problem import database_problem
-from dashboard.web.pages import MARK, WANTED, not_found, problem, problem_of
+from dashboard.web.pages import MARK, SCOPE, WANTED, not_found, problem, refused_for
+from dashboard.web.problems import problem_of
 from eventstore.actions import Actor
-from eventstore.model import EventStoreError
+from eventstore.jobs import UnknownJob
+from eventstore.model import EventStoreError, UnknownEvent, UnknownProjection, UnknownSubscription, UnknownTopic
 
 _NEVER_IN_NAMES = re.compile("[\x00\ud800-\udfff]")
 _NEVER_SENT = re.compile("[\ud800-\udfff]")
@@ -30,6 +33,7 @@ OF_THE_STORE = "name"
 """The part of a path that names a subscription. Pulsar takes any name, and only Pulsar is asked for it."""
 
 
+_NOT_THERE = (UnknownTopic, UnknownEvent, UnknownSubscription, UnknownProjection, UnknownJob)
 Respond = Callable[[HttpRequest], HttpResponseBase]
 _TEXTS = ("text/", "application/javascript", "image/svg")
 
@@ -123,7 +127,11 @@ class DeskMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, DatabaseError):
             return database_problem(request)
-        return problem(request, problem_of(exception)) if isinstance(exception, EventStoreError) else None
+        if not isinstance(exception, EventStoreError):
+            return None
+        if isinstance(exception, _NOT_THERE) and not scope_of(request.user).limits_nothing:
+            refused_for(request, SCOPE)  # recorded whether or not it is there: the record must not tell either
+        return problem(request, problem_of(exception))
 
 
 def _record_refusal(request: HttpRequest) -> None:

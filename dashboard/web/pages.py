@@ -1,7 +1,6 @@
 """What every page shares: who may see it, rendering as a page or a fragment, and error pages."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, cast
@@ -16,111 +15,32 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 import dashboard.rendering.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
-from dashboard import privacy
 from dashboard.access import policy
-from dashboard.access.role_names import who_may
+from dashboard.access.scopes import scope_of
 from dashboard.models import Person
 from dashboard.privacy import AccessProfile
 from dashboard.privacy.by_reason import of_request
-from dashboard.web import completeness, store_health
-from eventstore.jobs import JobRefused, UnknownJob
-from eventstore.model import (
-    EventStoreError,
-    InvalidName,
-    InvalidPosition,
-    InvalidReplay,
-    NotAllowed,
-    NotLetIn,
-    NotPermitted,
-    NotSupported,
-    NotTrusted,
-    ResourceBusy,
-    StalePlan,
-    StoresOwn,
-    StoreUnreachable,
-    UnknownEvent,
-    UnknownProjection,
-    UnknownSubscription,
-    UnknownTopic,
-)
+from dashboard.web import store_health
+from dashboard.web.problems import Problem, not_allowed, outside
+from eventstore.model import StoreUnreachable
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 READING = ("GET",)
+SCOPE = "scope"
+"""What the record says that somebody wanted: to see what is outside of their scope."""
 MARK = "page_action"
 WANTED = "wanted"
 PAGE_PARAMETER = "page"
 NOTHING_YET = "nothing-yet"
-FIRST_CHARACTERS = "Search for the first characters of the id at the top. Search is case-sensitive."
-BY_RIGHT = (
-    "Ids of this type are personal: pages show a handle (pid…) in place of each, and it leads here. An id itself is looked up "
-    "by people with the right to see values, or with an open case."
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """An error page: a status, a title, a sentence, and advice."""
-
-    status: int
-    title: str
-    text: str
-    advice: str = ""
-    again: bool = False
-    """Whether the page retries automatically."""
-    link: tuple[str, str] | None = None
-    """Where to look instead: the link's text, and the name of its URL."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    error: type[EventStoreError]
-    status: HTTPStatus
-    title: str
-    advice: str = ""
-    text: str = ""
-    """Replaces the error's own sentence if that is written for callers of the store and not for readers of a page."""
-    link: tuple[str, str] | None = None
-
-
-_KINDS = (
-    _Kind(NotAllowed, HTTPStatus.FORBIDDEN, "Not allowed"),
-    _Kind(
-        UnknownTopic,
-        HTTPStatus.NOT_FOUND,
-        "No such topic",
-        "New topics appear automatically within seconds.",
-        text="The store has no topic of this name, or this installation does not watch it.",
-        link=("All topics", "topics"),
-    ),
-    _Kind(UnknownEvent, HTTPStatus.NOT_FOUND, "No such event", "Search for its aggregate's id, or look in its topic."),
-    _Kind(UnknownSubscription, HTTPStatus.NOT_FOUND, "No such subscription", link=("All subscriptions", "subscriptions")),
-    _Kind(UnknownProjection, HTTPStatus.NOT_FOUND, "No such projection", link=("All subscriptions", "subscriptions")),
-    _Kind(UnknownJob, HTTPStatus.NOT_FOUND, "No such job", link=("All jobs", "jobs")),
-    _Kind(JobRefused, HTTPStatus.CONFLICT, "This job is in no state for that"),
-    _Kind(NotSupported, HTTPStatus.NOT_FOUND, "This store cannot do this"),
-    _Kind(InvalidReplay, HTTPStatus.BAD_REQUEST, "This cannot be replayed"),
-    _Kind(InvalidPosition, HTTPStatus.BAD_REQUEST, "This address does not work"),
-    _Kind(InvalidName, HTTPStatus.BAD_REQUEST, "This name does not work"),
-    _Kind(
-        StoresOwn,
-        HTTPStatus.CONFLICT,
-        "This cursor cannot be moved",
-        link=("All subscriptions", "subscriptions"),
-    ),
-    _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
-    _Kind(ResourceBusy, HTTPStatus.CONFLICT, "Someone else is doing this now"),
-    _Kind(NotLetIn, HTTPStatus.SERVICE_UNAVAILABLE, store_health.heading_of(NotLetIn)),
-    _Kind(NotTrusted, HTTPStatus.SERVICE_UNAVAILABLE, store_health.heading_of(NotTrusted)),
-    _Kind(StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE, store_health.heading_of(StoreUnreachable)),
-    _Kind(NotPermitted, HTTPStatus.BAD_GATEWAY, "The event store does not permit this"),
-)
-OTHER = _Kind(EventStoreError, HTTPStatus.BAD_GATEWAY, "The event store did not do this")
 
 
 def page(action: str, *, methods: Sequence[str] = READING) -> Callable[[View[P]], View[P]]:
-    """Decorate a view for people who may do ``action``. Others get the login page or an error. ``GET`` includes ``HEAD``."""
+    """Decorate a view for people who may do ``action``. Others get the login page or an error. ``GET`` includes ``HEAD``.
+
+    A topic or an aggregate type in the address has to be in the person's scope. It is answered like one that does not exist.
+    """
     allowed = (*methods, "HEAD") if "GET" in methods else tuple(methods)
 
     def decorate(view: View[P]) -> View[P]:
@@ -132,6 +52,9 @@ def page(action: str, *, methods: Sequence[str] = READING) -> Callable[[View[P]]
                 return HttpResponseNotAllowed(allowed)
             if not policy.allows(request.user, action):
                 return problem(request, not_allowed(action))
+            if (hidden := outside(scope_of(request.user), names)) is not None:
+                refused_for(request, SCOPE)
+                return problem(request, hidden)
             return view(request, *args, **names)
 
         setattr(guarded, MARK, action)
@@ -219,46 +142,6 @@ def problem(request: HttpRequest, what: Problem) -> HttpResponse:
     if what.again:
         response["Retry-After"] = "5"
     return response
-
-
-def problem_of(error: EventStoreError) -> Problem:
-    """The page for an error of the store. The error's own sentence is written for people and holds no value of an event."""
-    if isinstance(error, StoreUnreachable):
-        store_health.mark_unreachable(error)
-    kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
-    return Problem(
-        status=kind.status,
-        title=kind.title,
-        text=kind.text or str(error),
-        advice=kind.advice,
-        again=issubclass(kind.error, StoreUnreachable | NotPermitted),
-        link=kind.link,
-    )
-
-
-def not_allowed(action: str) -> Problem:
-    """The page for a person whose role does not allow this. It names the roles that do."""
-    return Problem(
-        status=HTTPStatus.FORBIDDEN,
-        title="Not allowed",
-        text="Your role does not allow this.",
-        advice=f"Requires role {who_may(action)}. Ask an admin of this installation if you need it.",
-    )
-
-
-def unknown(what: str, advice: str) -> Problem:
-    """Of something that the index does not know."""
-    late = " Not everything is indexed now: it may appear later." if completeness.standing().incomplete else ""
-    return Problem(
-        status=HTTPStatus.NOT_FOUND, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice
-    )
-
-
-def unknown_aggregate(type: str, given: str, profile: privacy.AccessProfile) -> Problem:
-    """Of an aggregate that nothing is known of, or that may not be looked up in this way: the two read the same."""
-    if text := privacy.handle_problem(given, type):
-        return Problem(status=HTTPStatus.NOT_FOUND, title="This handle cannot be read", text=text)
-    return unknown("aggregate", BY_RIGHT if privacy.is_personal(type) and not profile.sees_values else FIRST_CHARACTERS)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -102,6 +102,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     known = isinstance(person, Person)
     return {
         "installation": settings.EVENTDESK.installation,
+        "read_only": policy.is_read_only(),
         "known_person": known,
         "role": person.get_role_display() if isinstance(person, Person) else "",
         "may": {action: policy.allows(person, action) for action in policy.TABLE} if person is not None else {},

@@ -10,7 +10,7 @@ from eventstore.actions.face import ActionFace
 from eventstore.actions.lock import LEASE, Lease, Locks
 from eventstore.actions.outcome import KEPT, Ending, Outcome, Part, outcome_of_error, reason_of
 from eventstore.actions.partitions import ENDINGS, NOT_TRIED, carry_out, part_name
-from eventstore.actions.perform import Confirmation, Performed, Record, Safeguards, perform, perform_plan
+from eventstore.actions.perform import Confirmation, Performed, Record, Safeguards, no_limit, perform, perform_plan
 from eventstore.actions.resource import (
     AGGREGATE,
     STORE,
@@ -57,6 +57,7 @@ __all__ = [
     "action_named",
     "aggregate_resource",
     "carry_out",
+    "no_limit",
     "outcome_of_error",
     "part_name",
     "perform",

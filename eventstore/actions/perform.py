@@ -33,13 +33,29 @@ class Record(Protocol):
         ...
 
 
+def of_role(actor: Actor, action: str, resource: Resource) -> str:
+    """Why somebody may not, where nothing more is known."""
+    return f"{actor.name} may not do this ({action}). An admin can give you a role that may."
+
+
+def no_limit(actor: Actor, action: str) -> int | None:
+    """The limit of somebody who has none."""
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Safeguards:
-    """What the event store is handed of people: who may act, one at a time, and the record of it."""
+    """What the event store is handed of people: who may act, one at a time, and the record of it.
+
+    ``refusal``: why the authorizer does not let somebody act, as a sentence. ``unapproved``: events of one job for which this
+    person needs nobody else; ``None`` for as many as the job's kind says.
+    """
 
     authorizer: Authorizer
     locks: Locks
     record: Record
+    refusal: Callable[[Actor, str, Resource], str] = of_role
+    unapproved: Callable[[Actor, str], int | None] = no_limit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +132,7 @@ def permitted(safeguards: Safeguards, actor: Actor, action: Action, resource: Re
     if resource.kind not in action.acts_on:
         raise ValueError(f"{action.name} does not act on a {resource.kind}")
     if not safeguards.authorizer(actor, action.name, resource):
-        raise NotAllowed(f"{actor.name} may not do this ({action.name}). An admin can give you a role that may.")
+        raise NotAllowed(safeguards.refusal(actor, action.name, resource))
     if not action.exclusive:
         yield None
         return

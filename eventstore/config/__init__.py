@@ -5,7 +5,7 @@ from eventstore.config.loading import Config, Installation, Kind, Limits, load_c
 from eventstore.config.masking import Masking, MaskingRule, Show, mark_key_problem
 from eventstore.config.masking_paths import DATA, OF_THE_MESSAGE, Parts, ValuePath, Wild, spelled, value_path
 from eventstore.config.payload_marks import PayloadMarks, PayloadStanding, standing_of
-from eventstore.config.people import About, Access, AccessScope, Alerts
+from eventstore.config.people import About, Access, AccessLimit, AccessScope, Alerts
 from eventstore.config.personal_ids import is_personal_type
 from eventstore.config.projections import SHORTEST_SECRET, Projection, ReplayDefaults, Way, hook_secret_problem
 from eventstore.config.searchable_values import Searchable, hash_key_problem
@@ -19,6 +19,7 @@ __all__ = [
     "SHORTEST_SECRET",
     "About",
     "Access",
+    "AccessLimit",
     "AccessScope",
     "Alerts",
     "Config",

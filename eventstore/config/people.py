@@ -30,12 +30,28 @@ class AccessScope(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         return (not self.roles or role in self.roles) and (not self.groups or any(name in groups for name in self.groups))
 
 
+class AccessLimit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One ``[[access.limit]]``: how much people with these roles may do at a time. ``None``: no limit beside the usual one."""
+
+    roles: Annotated[tuple[Name, ...], Meta(min_length=1)]
+    export_rows: Annotated[int, Meta(ge=1)] | None = None
+    """Rows of one exported file."""
+    events_without_approval: Annotated[int, Meta(ge=0)] | None = None
+    """Events of one job. More need a second person."""
+
+
 class Access(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[access]``. Without any scope, everybody sees all; with one, who is named by none sees nothing."""
 
+    read_only: bool = False
+    """Whether nothing can be changed here."""
     scope: tuple[AccessScope, ...] = ()
+    limit: tuple[AccessLimit, ...] = ()
     groups: dict[Name, Name] = {}
     """Which role a group at the sign-in provider gives."""
+
+    def limit_of(self, role: str) -> AccessLimit | None:
+        return next((limit for limit in self.limit if role in limit.roles), None)
 
 
 class Reveals(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -78,10 +94,15 @@ class Alerts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def checked_access(access: Access) -> Access:
-    """``KeyProblem`` where a scope is for nobody in particular."""
+    """``KeyProblem`` where a scope is for nobody in particular, and where two limits are of one role."""
     for number, scope in enumerate(access.scope):
         if not scope.roles and not scope.groups:
             raise KeyProblem(("access", "scope", number), 'expected whom it is for: roles = ["support"], or groups')
+    named: set[str] = set()
+    for number, limit in enumerate(access.limit):
+        if twice := next((role for role in limit.roles if role in named), ""):
+            raise KeyProblem(("access", "limit", number, "roles"), f'"{twice}" has a limit already: keep one')
+        named |= set(limit.roles)
     return access
 
 

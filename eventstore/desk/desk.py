@@ -74,9 +74,10 @@ class Desk:
         self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
         means = Means(projections=self.projections, read=self.read, is_external=external, letters=self.letters)
-        runs = {REPLAY_EVENTS.name: run_with(means)}
-        self.jobs = JobFace(storage=storage, safeguards=safeguards, config=config, runs=runs)
-        self.replay_plans = ReplayPlanFace(jobs=self.jobs, projections=self.projections, is_external=external)
+        self.jobs = JobFace(storage=storage, safeguards=safeguards, config=config, runs={REPLAY_EVENTS.name: run_with(means)})
+        self.replay_plans = ReplayPlanFace(
+            jobs=self.jobs, projections=self.projections, is_external=external, unapproved=safeguards.unapproved
+        )
         self.cursors = CursorFace(actions=self.actions, rows_of=self.streams.rows_of, is_external=external)
         self.replays = ReplayFace(storage=storage, jobs=self.jobs, letters=self.letters, is_external=external)
         self.generations = GenerationFace(storage=storage, projections=self.projections)

@@ -50,6 +50,7 @@ def confirm(
         plan = confirmed(safeguards.record, resource, confirmation, lambda: kind.plan(storage, resource, aim))
         kind.check(plan, actor)
         request = kind.request(plan)
+        beyond = _is_beyond(safeguards.unapproved(actor, kind.name), request.total)
         if throttle is not None:
             request = replace(request, throttle=throttle)
         return _insert(
@@ -60,9 +61,14 @@ def confirm(
             request,
             reason=reason,
             details=plan.details(),
-            approval=request.approve_within is not None,
+            approval=request.approve_within is not None or beyond,
             digest=plan.digest if request.approve_within is not None else "",
         )
+
+
+def _is_beyond(most: int | None, events: int | None) -> bool:
+    """Whether so many events need a second person because of who asks. If their number is not known, they do."""
+    return most is not None and (events is None or events > most)
 
 
 def _insert(

@@ -17,7 +17,7 @@ from eventstore.jobs import asking, lookup, wishes
 from eventstore.jobs.guarding import guarded
 from eventstore.jobs.history import Turn, turns_of
 from eventstore.jobs.job import Job, JobRefused, Share, State
-from eventstore.jobs.kind import Approval, JobKind, JobRequest, PlannedJobKind, Run
+from eventstore.jobs.kind import Approval, JobKind, JobRequest, PlannedJobKind, Run, touched
 from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, THROTTLE_JOB, job_resource
 from eventstore.jobs.running import shares
 from eventstore.jobs.running.worker import Runner, run_until_idle, run_until_stopped
@@ -132,6 +132,10 @@ class JobFace:
     def shares(self, job: Job) -> Sequence[Share]:
         """The parts of the job that workers take, in order; none before it has begun, and of a kind that has none."""
         return shares.of_job(job.number)
+
+    def touched(self, job: Job) -> Sequence[Resource]:
+        """All that the job acts on."""
+        return touched(job)
 
     def turns(self, job: Job) -> Sequence[Turn]:
         """What it went through by itself, oldest first: tries that come again, and changes of its worker."""

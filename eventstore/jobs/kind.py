@@ -182,6 +182,12 @@ class PlannedJobKind(JobKind, Generic[Aim, P]):
     """Raises ``JobRefused`` if this person may not have a job with this plan now. Called before anything is recorded."""
 
 
+def touched(job: Job) -> Sequence[Resource]:
+    """All that the job acts on: its resource, and what its kind holds beside that."""
+    kind = kind_named(job.kind)
+    return [job.resource, *(kind.holds(job) if kind else ())]
+
+
 def kind_named(name: str) -> JobKind | None:
     """The registered kind; ``None`` where this version knows none of that name."""
     action = action_named(name)

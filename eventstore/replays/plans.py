@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from eventstore.actions import Actor, Confirmation, Resource
+from eventstore.actions import Actor, Confirmation, Resource, no_limit
 from eventstore.jobs import Approval, Job, JobRefused, State
 from eventstore.jobs.face import JobFace
 from eventstore.projections import Projection, ProjectionFace
@@ -17,9 +17,18 @@ Until = Mapping[str, Mapping[int, int]]
 class ReplayPlanFace:
     """``desk.replay_plans``. Planning raises ``InvalidReplay``, ``UnknownProjection``, ``UnknownTopic``, ``InvalidFilter``."""
 
-    def __init__(self, *, jobs: JobFace, projections: ProjectionFace, is_external: Callable[[str, str], bool]) -> None:
-        """``is_external``: whether a topic's subscription keeps its positions outside the store."""
+    def __init__(
+        self,
+        *,
+        jobs: JobFace,
+        projections: ProjectionFace,
+        is_external: Callable[[str, str], bool],
+        unapproved: Callable[[Actor, str], int | None] = no_limit,
+    ) -> None:
+        """``is_external``: whether a topic's subscription keeps its positions outside the store. ``unapproved``: as
+        ``Safeguards``."""
         self._jobs, self._projections, self._is_external = jobs, projections, is_external
+        self._unapproved = unapproved
 
     def aim(
         self,
@@ -52,9 +61,12 @@ class ReplayPlanFace:
         """What a replay to this projection acts on."""
         return resource_of(self._projections, projection)
 
-    def plan(self, aim: Aim) -> ReplayPlan:
-        """What it would do. Nothing is touched, and nothing recorded."""
-        return self._jobs.plan(REPLAY_EVENTS, self.resource(aim.projection), aim)
+    def plan(self, aim: Aim, actor: Actor | None = None) -> ReplayPlan:
+        """What it would do if this person asked for it. Nothing is touched, and nothing recorded."""
+        return self._jobs.plan(REPLAY_EVENTS, self.resource(aim.projection), self._asked_by(aim, actor))
+
+    def _asked_by(self, aim: Aim, actor: Actor | None) -> Aim:
+        return aim if actor is None else replace(aim, unapproved=self._unapproved(actor, REPLAY_EVENTS.name))
 
     def confirm(
         self,
@@ -71,7 +83,7 @@ class ReplayPlanFace:
         ticket, or for a speed where the way has none, and ``UnreadHazards`` for grave ones that are not among ``read``."""
         check_said(reason, aim.ticket)
         check_throttle(aim.way, throttle)
-        resource, aim = self.resource(aim.projection), replace(aim, read=frozenset(read))
+        resource, aim = self.resource(aim.projection), replace(self._asked_by(aim, actor), read=frozenset(read))
         return self._jobs.confirm(
             actor, REPLAY_EVENTS, resource, aim, confirmation=confirmation, reason=reason, throttle=throttle
         )

@@ -6,10 +6,11 @@ from urllib.parse import quote
 import pytest
 
 from dashboard.auditing.acts import acts
-from dashboard.letters import burial_views, exporting
+from dashboard.letters import burial_views
 from dashboard.models import State
 from tests.web.desk import TOPIC, Desk, attribute, hidden, text
 from tests.web.letters import URL, WHY, bury, bury_preview, dead_lettered, kept
+from tests.web.limits import access, limit
 
 
 def test_the_desks_subscription_is_made_on_no_other_topic_and_only_once(desk: Desk) -> None:
@@ -69,9 +70,9 @@ def test_a_search_for_letters_to_bury_or_to_export_ends_and_says_so(desk: Desk, 
     dead_lettered(desk, [4], exception="Mailbox full")
     kept(desk)
     monkeypatch.setattr(burial_views, "MOST_SEARCHED", 3)
-    monkeypatch.setattr(exporting, "MOST_EXPORTED", 2)
     assert "Only the 3 oldest letters were searched" in text(desk.get(f"{URL}burials/new/?all=1&filter=id:e-1"))
-    exported = desk.client("support").post(f"{URL}exports/").content.splitlines()
+    with access(**limit("support", export_rows=2)):
+        exported = desk.client("support").post(f"{URL}exports/").content.splitlines()
     assert ["left_out" in json.loads(line) for line in exported] == [False, False, True]
 
 

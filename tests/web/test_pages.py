@@ -10,7 +10,8 @@ from django.test import Client, RequestFactory
 
 from dashboard.rendering.url_segments import segment
 from dashboard.web.middleware import DeskMiddleware
-from dashboard.web.pages import not_allowed, problem_of, server_error
+from dashboard.web.pages import server_error
+from dashboard.web.problems import not_allowed, problem_of
 from eventstore.config.loading import parse_config
 from eventstore.model.errors import (
     EventStoreError,

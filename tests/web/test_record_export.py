@@ -15,6 +15,7 @@ from dashboard.record import exporting
 from eventstore.actions import Actor, Ending, Outcome, Resource, subscription_resource
 from scripts import check_record
 from tests.web.desk import Desk, attribute, opened_desk, text
+from tests.web.limits import access, limit
 
 EXPORT = "/audit/export/"
 MAILER = subscription_resource("patients", "mailer")
@@ -76,11 +77,11 @@ def test_pieces_follow_each_other_without_a_gap(desk: Desk, monkeypatch: pytest.
     assert [line["number"] for line in exported(desk, "format=entries")] == list(range(1, 19))
 
 
-def test_what_is_too_much_for_a_file_is_refused_and_not_cut_off(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "MOST", 2)
+def test_what_is_too_much_for_a_file_is_refused_and_not_cut_off(desk: Desk) -> None:
     for _ in range(3):
         act()
-    answer = desk.get(f"{EXPORT}?format=entries")
+    with access(**limit("support", export_rows=2)):
+        answer = desk.get(f"{EXPORT}?format=entries")
     assert answer.status_code == 400
     assert "at most 2 acts" in text(answer)
     assert acts(action="export_record") == []

@@ -10,6 +10,7 @@ from django.test import Client
 
 from dashboard.models import Case, Person, Reveal
 from tests.web.desk import Desk, text
+from tests.web.limits import access, limit
 from tests.web.personal import ID, furnish_patients, personal_desk
 from tests.web.revealing import WHY, masked_desk, of_event, reveal
 
@@ -111,13 +112,13 @@ def test_a_reveal_that_ended_with_its_case_says_so_also_if_the_case_ended_by_tim
     assert "ended by the end of its case" in text(masked.client("privacy").get("/reveals/"))
 
 
-def test_an_export_that_would_be_cut_off_is_refused(masked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_would_be_cut_off_is_refused(masked: Desk) -> None:
     anna, officer = masked.client("support"), masked.client("privacy")
     for number in (0, 1):
         reveal(anna, of_event(number))
-    monkeypatch.setattr("dashboard.reveals.listing.MOST_EXPORTED", 1)
-    answer = officer.post("/reveals/exports/")
+    with access(**limit("privacy", export_rows=1)):
+        answer = officer.post("/reveals/exports/")
     assert answer.status_code == 400
     assert "Too many reveals for one file" in text(answer)
-    monkeypatch.setattr("dashboard.reveals.listing.MOST_EXPORTED", 2)
-    assert len(officer.post("/reveals/exports/").content.splitlines()) == 2
+    with access(**limit("privacy", export_rows=2)):
+        assert len(officer.post("/reveals/exports/").content.splitlines()) == 2

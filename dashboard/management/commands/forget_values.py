@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.auditing.acts import newest
 from dashboard.auditing.reasons import LONGEST_REASON
+from dashboard.auditing.safeguards import refuse
 from dashboard.gateway import close, desk
 from dashboard.privacy import SERVER, given_id
 from eventstore.actions import Actor, Confirmation, Resource, aggregate_resource
@@ -52,6 +53,7 @@ class Command(BaseCommand):
             close()
 
     def _forget(self, actor: Actor, resource: Resource, aim: Wish, reason: str) -> None:
+        refuse(actor, FORGET_VALUES, resource)
         last = newest(resource)
         plan = desk().actions.plan(FORGET_VALUES, resource, aim)
         confirmation = Confirmation(digest=plan.digest, since=last.number if last else 0)

@@ -1,6 +1,7 @@
 """Be a worker: run the jobs that people have asked for, for them and on the record."""
 
 import logging
+import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from dashboard.access.policy import READ_ONLY, is_read_only
 from dashboard.gateway import close, desk
 from dashboard.management.left_open import settle_at_start, settling
 from dashboard.observing.alerts.watching import watching
@@ -30,6 +32,8 @@ class Command(BaseCommand):
             raise CommandError(problem)
         if problem := alert_problem():
             raise CommandError(problem)
+        if is_read_only() and until_idle:
+            raise CommandError(f"{READ_ONLY} Jobs wait until that has ended.")
         with stopping_by_signal() as stop:
             try:
                 if until_idle:
@@ -38,13 +42,21 @@ class Command(BaseCommand):
                     self.say(f"{runs} {'run' if runs == 1 else 'runs'}; no job is due.")
                 else:
                     with settling(), watching():
-                        desk().jobs.run(stop, self.say)
+                        self.run(stop)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error
             except DatabaseError as error:
                 raise CommandError(f"The jobs' database did not do this ({type(error).__name__}). Run this again.") from error
             finally:
                 close()
+
+    def run(self, stop: threading.Event) -> None:
+        """Until it is stopped. While the installation is read-only, jobs wait, and the rest of a worker's duties goes on."""
+        if is_read_only():
+            self.say(f"{READ_ONLY} Jobs wait until that has ended.")
+            stop.wait()
+        else:
+            desk().jobs.run(stop, self.say)
 
     def say(self, line: str) -> None:
         """As lines of JSON, this is one of them."""

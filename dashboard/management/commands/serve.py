@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
+from dashboard.access.policy import READ_ONLY, is_read_only
 from dashboard.auditing.sealing import seal_settings
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
@@ -64,6 +65,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         finally:
             close()
+        if is_read_only():
+            self.say(f"{READ_ONLY} No job is run.")
         for child in _children(options["bind"], port, traffic=seeded):
             if not supervisor.stopping:
                 supervisor.start(child)
@@ -82,6 +85,8 @@ class Command(BaseCommand):
             self.say("EVENTSTORE_URL names a broker: nothing is written into it. To put the demo history there by hand:")
             self.say(shell_command("seed_demo", "--yes-into-this-store", environment=OF_THE_STORE))
             self.say("Its story lines and searchable values come with EVENTDESK_CONFIG=examples/demo.toml.")
+            return False
+        if is_read_only():
             return False
         steps = ["seed_demo", "run_index --until-caught-up"]
         if is_seeded(desk().log):

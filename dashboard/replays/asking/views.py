@@ -141,7 +141,7 @@ def _preview(request: HttpRequest, asked: Asked, said: ReplaySaid, *, until: str
     try:
         aim = aim_of(request, asked, until=until)
         last = newest(desk().replay_plans.resource(aim.projection))
-        plan = desk().replay_plans.plan(aim)
+        plan = desk().replay_plans.plan(aim, Actor(name=person_of(request).username))
     except IncompleteReplay as missing:
         context |= {"plan": None, "missing": str(missing)}
         return render(request, "replays/new.html", context, status=said.status)

@@ -13,12 +13,14 @@ from http import HTTPStatus
 from typing import Any
 
 from autobahn.exception import Disconnected
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard import privacy
 from dashboard.access import policy
+from dashboard.access.scopes import NOTHING, Scope, scope_of
 from dashboard.auditing.looks import SEARCH_MASKED
 from dashboard.gateway import shared
 from dashboard.models import ApiToken
@@ -42,7 +44,7 @@ from dashboard.sockets.tail.opening import filter_of, has_new_topics, meant_by, 
 from dashboard.sockets.tail.sender import FrameSender, problem_text
 from dashboard.sockets.tail.threads import open_in_thread
 from dashboard.web import filter_form
-from eventstore.model import EventStoreError, place_of
+from eventstore.model import EventStoreError, UnknownTopic, place_of
 from eventstore.tail import TailSubscriber
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     sender: FrameSender | None = None
     framing: Framing
     account: Account
+    seen: Scope = NOTHING
+    """What the account sees of the store. A tail whose account comes to see something else begins again."""
     ending = False
 
     async def connect(self) -> None:
@@ -78,7 +82,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await record_refusal(account, "tail")
             await self.close()  # not accepted yet: the handshake gets a 403, and there is no close code
             return
-        self.account = account
+        self.account, self.seen = account, await database_sync_to_async(scope_of)(account)
         await record_connection(account)
         for_scripts = JSON in self.scope["subprotocols"]
         self.framing = Framing(whole_events=for_scripts, profile=privacy.profile_of(account))
@@ -183,6 +187,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await sender.run(subscriber)
             await self._end(BEGIN_AGAIN)
         except (EventStoreError, InvalidBegin) as error:
+            if isinstance(error, UnknownTopic) and not self.seen.limits_nothing:
+                await record_refusal(self.account, "scope")  # whether or not there is such a topic
             await self._end(close_code(error, opened=opened), str(error))
 
     async def _open_subscriber(self, begin: Begin, sender: FrameSender) -> TailSubscriber:
@@ -230,13 +236,14 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             try:
                 account = await current_account(self.scope)
                 allowed = account is not None and policy.allows(account, "tail")
+                scope = await database_sync_to_async(scope_of)(account) if account is not None and allowed else NOTHING
             except DatabaseError as error:
                 log.warning("rights could not be checked, tail closed: %s", type(error).__name__)
                 await self._end(STORE_UNREACHABLE)
                 return
             if not allowed:
                 await self._end(NOT_ALLOWED)
-            elif account is not None and privacy.profile_of(account).level != self.framing.profile.level:
+            elif scope != self.seen or (account and privacy.profile_of(account).level != self.framing.profile.level):
                 await self._end(BEGIN_AGAIN)
 
     async def _keep_checking_topics(self, begin: Begin) -> None:

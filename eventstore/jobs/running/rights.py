@@ -6,22 +6,21 @@ from django.utils import timezone
 
 from eventstore.actions.perform import Safeguards
 from eventstore.jobs.job import Job
+from eventstore.jobs.kind import touched
 from eventstore.jobs.person_actions import APPROVE_JOB, job_resource
 
 
 def why_not(safeguards: Safeguards, job: Job) -> str:
     """Why it may not run, as a sentence; empty if it may.
 
-    Whoever asked for it must still be allowed to, and so must whoever has approved it. A job that has begun in the time of its
-    approval goes on after that.
+    Whoever asked for it must still be allowed to, on all that it acts on, and so must whoever has approved it. A job that has
+    begun in the time of its approval goes on after that.
     """
-    if not safeguards.authorizer(job.asker, job.kind, job.resource):
+    if not all(safeguards.authorizer(job.asker, job.kind, resource) for resource in touched(job)):
         return f"{job.asker.name} may not do this any more ({job.kind})."
-    if not job.digest:
-        return ""
-    if job.approver is None or job.approver.name == job.asker.name:
+    if job.digest and (job.approver is None or job.approver.name == job.asker.name):
         return "It was not approved by another person. Its plan has to be made and confirmed again."
-    if not safeguards.authorizer(job.approver, APPROVE_JOB.name, job_resource(job)):
+    if job.approver is not None and not safeguards.authorizer(job.approver, APPROVE_JOB.name, job_resource(job)):
         return f"{job.approver.name}, who approved it, may not approve jobs any more. Its plan has to be confirmed again."
     begun = bool(job.checkpoint) or job.progress.handled > 0
     if job.approve_by is not None and not begun and job.approve_by <= timezone.now():

@@ -29,7 +29,8 @@ class Aim:
 
     ``until``: the ends that an earlier plan has frozen. ``job``: the job whose plan is made again. ``left_out``,
     ``only`` and ``canary_of``: as in ``ReplayOrder``. ``read``: the codes of the hazards that
-    whoever confirms says to have read.
+    whoever confirms says to have read. ``unapproved``: events above which whoever asks needs a second person, whatever the
+    projection lets others do.
     """
 
     projections: ProjectionFace
@@ -44,6 +45,10 @@ class Aim:
     left_out: tuple[str, str] = ("", "")
     only: tuple[str, str] = ("", "")
     read: frozenset[str] = frozenset()
+    unapproved: int | None = None
+
+    def approval_above(self, usual: int) -> int:
+        return usual if self.unapproved is None else min(usual, self.unapproved)
 
 
 def resource_of(projections: ProjectionFace, projection: Projection) -> Resource:

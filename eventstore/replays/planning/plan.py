@@ -218,7 +218,7 @@ def _looked_at(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
         side_effects=found,
         hazards=hazards_of(_facts(storage, resource, aim, seen, choice, audience, topics)),
         approval=why_second_person(
-            choice.events, found.keys(), limits.approval_above, everything=_takes_all(aim, asked, seen)
+            choice.events, found.keys(), aim.approval_above(limits.approval_above), everything=_takes_all(aim, asked, seen)
         ),
         limits=limits,
         expected=expected(REPLAY, aim.way),

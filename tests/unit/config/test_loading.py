@@ -12,7 +12,7 @@ import pytest
 from eventstore.config.links import Links
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config, parse_config
 from eventstore.config.masking import MaskingTable, RuleTable
-from eventstore.config.people import AccessScope
+from eventstore.config.people import AccessLimit, AccessScope
 from eventstore.config.projections import Projection, ReplayDefaults
 from eventstore.config.searchable_values import SearchableTable
 from eventstore.config.stories import InvalidStory, Placeholder, story_parts
@@ -66,9 +66,11 @@ def test_every_field_is_documented() -> None:
     expected |= {f"replays.{field.name}" for field in msgspec.structs.fields(ReplayDefaults)}
     expected |= {f"projection.{field.name}" for field in msgspec.structs.fields(Projection)}
     expected |= {f"masking.{field.name}" for field in msgspec.structs.fields(MaskingTable)}
-    expected |= {f"access.scope.{field.name}" for field in msgspec.structs.fields(AccessScope)}
+    expected |= {f"access.scope.{field.name}" for field in msgspec.structs.fields(AccessScope)} | {"access.read_only"}
+    expected |= {f"access.limit.{field.name}" for field in msgspec.structs.fields(AccessLimit)}
     expected |= {f"masking.rule.{field.name}" for field in msgspec.structs.fields(RuleTable)}
-    sections = r"access\.scope|installation|limits|links|topics|mapping|masking\.rule|masking|searchable|replays|projection"
+    sections = r"access|access\.scope|access\.limit"
+    sections += r"|installation|limits|links|topics|mapping|masking\.rule|masking|searchable|replays|projection"
     documented = set(re.findall(rf"^\| `((?:{sections})\.\w+)`", DOCUMENTATION, re.MULTILINE))
     assert documented == expected
     for field in msgspec.structs.fields(SourceTable):

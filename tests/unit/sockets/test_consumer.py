@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.access.scopes import EVERYTHING
 from dashboard.privacy import AccessProfile
 from dashboard.sockets.tail import consumer
 from dashboard.sockets.tail.begin import Begin
@@ -61,7 +62,7 @@ def closed_by(work: Callable[[TailSocket], Coroutine[Any, Any, None]]) -> tuple[
 
     async def whole() -> None:
         socket = TailSocket()
-        socket.base_send, socket.ending = say, False
+        socket.base_send, socket.ending, socket.seen = say, False, EVERYTHING
         await work(socket)
 
     asyncio.run(whole())
