@@ -16,6 +16,8 @@ REGISTER_THEMSELVES = (
     "dashboard.setup.system_checks",
     "dashboard.access.command_actions",
     "dashboard.auditing.looks",
+    "dashboard.accounts.action_rules",
+    "dashboard.accounts.sessions",
     "dashboard.jobs.actions",
     "dashboard.cursors.action_rules",
     "dashboard.letters.action_rules",

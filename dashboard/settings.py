@@ -71,6 +71,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "django_htmx",
     "allauth",
     "allauth.account",
@@ -85,6 +87,7 @@ INSTALLED_APPS = [
     "dashboard",
     "dashboard.record",
     "dashboard.observing",
+    "dashboard.accounts",
 ]
 
 MIDDLEWARE = [
@@ -100,6 +103,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.accounts.middleware.whole_logins_only",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -153,7 +157,10 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("__Host-sessionid", "__Host-csrftoken")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = EVENTDESK.access.session_hours * 3600  # the server ends a login that is not used before that
+SESSION_ENGINE = "dashboard.accounts.session_store"
+OTP_TOTP_ISSUER = EVENTDESK.installation.name
+OTP_TOTP_THROTTLE_FACTOR = 0  # dashboard.access.login_limit limits codes
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [o.strip() for o in os.environ.get("EVENTDESK_ORIGINS", "").split(",") if o.strip()]

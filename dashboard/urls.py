@@ -2,6 +2,8 @@
 
 from django.urls import URLPattern
 
+from dashboard.accounts import factor_views, passwords, second_step, token_views
+from dashboard.accounts import views as accounts
 from dashboard.cases import exporting as case_exporting
 from dashboard.cases import views as cases
 from dashboard.cursors import moves_view, undo_views
@@ -46,6 +48,11 @@ from dashboard.views import (
 _PAGES = (
     login,
     signin,
+    second_step,
+    accounts,
+    passwords,
+    factor_views,
+    token_views,
     health,
     observing,
     overview,

@@ -1,4 +1,4 @@
-"""How many passwords may be tried: for one name, and from one address.
+"""How many passwords and codes may be tried: for one name, and from one address.
 
 An attempt counts before its password is looked at, and a right password takes it back. So attempts at the same moment cannot
 pass the limit together, whichever web process each reaches. An attempt that is refused does not count, and so does not make
@@ -16,6 +16,8 @@ from dashboard.models import LoginAttempt, Person
 
 WINDOW = timedelta(minutes=15)
 PER_NAME = 10
+PER_CODE = 5
+"""Codes of a second factor. Each has six digits, and three of a million are right at a time."""
 PER_ADDRESS = 50
 """More than for a name: the people of an office may share one address."""
 RECORDED_OF_NOBODY = 20
@@ -26,7 +28,8 @@ _NOBODY = "nobody"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """One try that counts. ``account`` is the name, if an account has it; ``limits`` are pairs of a key and its limit."""
+    """One try that counts. ``account`` is the name, if an account has it; ``limits`` are pairs of a key and its limit, the
+    name's first."""
 
     account: str
     rows: Sequence[int]
@@ -57,6 +60,11 @@ def take_back(rows: Sequence[int]) -> None:
     LoginAttempt.objects.filter(pk__in=rows).delete()
 
 
+def begin_code(account: str, address: str) -> Attempt | Refused:
+    """The same for a code of this account, whose password was right."""
+    return _begin(account, [(_code_key(account), PER_CODE), *_limits_of(address)])
+
+
 def _begin(account: str, limits: Sequence[tuple[str, int]]) -> Attempt | Refused:
     now = datetime.now(UTC)
     LoginAttempt.objects.filter(at__lte=now - WINDOW).delete()
@@ -70,9 +78,9 @@ def _begin(account: str, limits: Sequence[tuple[str, int]]) -> Attempt | Refused
 
 
 def succeeded(attempt: Attempt) -> None:
-    """The password was right: forget what counts against the name. The address keeps what it has, without this attempt."""
+    """It was right: forget what counts against the name. The address keeps what it has, without this attempt."""
     LoginAttempt.objects.filter(pk__in=attempt.rows).delete()
-    allow_name(attempt.account)
+    LoginAttempt.objects.filter(key=attempt.limits[0][0]).delete()
 
 
 def goes_on_record(attempt: Attempt) -> bool:
@@ -97,8 +105,8 @@ def reached(attempt: Attempt) -> Sequence[str]:
 
 
 def allow_name(name: str) -> int:
-    """Forget the attempts for this account. Returns how many there were."""
-    return LoginAttempt.objects.filter(key=_name_key(name, name)).delete()[0]
+    """Forget the attempts for this account, with those of its codes. Returns how many there were."""
+    return LoginAttempt.objects.filter(key__in=[_name_key(name, name), _code_key(name)]).delete()[0]
 
 
 def allow_address(address: str) -> int:
@@ -115,6 +123,10 @@ def _full_until(key: str, limit: int, *, own: Sequence[int] = ()) -> datetime | 
 
 def _name_key(account: str, name: str) -> str:
     return f"name:{account}" if account else f"unknown:{salted_hmac('eventdesk.login', name, algorithm='sha256').hexdigest()}"
+
+
+def _code_key(account: str) -> str:
+    return f"code:{account}"
 
 
 def _limits_of(address: str) -> Sequence[tuple[str, int]]:

@@ -95,10 +95,11 @@ def clear_roles_problem() -> str:
 
 
 def access_problem() -> str:
-    """Why the roles of scopes, or those that groups give, are wrong, or an empty string."""
+    """Why the roles of scopes, those that groups give, or those that need a second factor are wrong, or an empty string."""
     access = settings.EVENTDESK.access
-    of_scopes = [role for scope in access.scope for role in scope.roles]
-    return _unknown_role("access.scope.roles", of_scopes) or _unknown_role("access.groups", list(access.groups.values()))
+    of_scopes = _unknown_role("access.scope.roles", [role for scope in access.scope for role in scope.roles])
+    of_groups = _unknown_role("access.groups", list(access.groups.values()))
+    return of_scopes or of_groups or _unknown_role("access.second_factor", access.second_factor)
 
 
 def _unknown_role(key: str, names: Sequence[str]) -> str:
@@ -193,7 +194,7 @@ def check_masking(*, app_configs: Sequence[AppConfig] | None, **options: Any) ->
 
 @register("eventdesk")
 def check_scopes(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """Refuse roles that there are not in scopes."""
+    """Refuse roles that there are not: in scopes, of groups, and among those that need a second factor."""
     problem = access_problem()
     return [Error(problem, id="eventdesk.E005")] if problem else []
 

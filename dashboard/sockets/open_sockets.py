@@ -16,12 +16,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.db.models.signals import post_delete, post_save
 
 from dashboard.access.scopes import scope_of, with_groups
-from dashboard.models import ApiToken, Person
+from dashboard.models import ApiToken, LoginSession, Person
 from dashboard.privacy.by_reason.reveals import CHANGED, in_force_of
 from dashboard.sockets.session import HASH_IN_SCOPE, Account
 
@@ -87,7 +86,7 @@ class OpenSockets:
         def note(**_: Any) -> None:
             loop.call_soon_threadsafe(self._changed.set)
 
-        told_by = [(signal, model) for signal in (post_save, post_delete) for model in (Person, ApiToken, Session)]
+        told_by = [(signal, model) for signal in (post_save, post_delete) for model in (Person, ApiToken, LoginSession)]
         for signal, model in told_by:
             signal.connect(note, sender=model)
         CHANGED.connect(note)
@@ -132,7 +131,7 @@ def state_of(watched: Collection[Watched]) -> State:
         rows = Person.objects.filter(pk__in=people)
         state |= {("person", one.pk): (one.is_active, one.role, one.password, scope_of(one)) for one in with_groups(rows)}
     if sessions:
-        kept = Session.objects.filter(session_key__in=sessions, expire_date__gt=now).values_list("session_key", flat=True)
+        kept = LoginSession.objects.filter(session_key__in=sessions, expire_date__gt=now).values_list("session_key", flat=True)
         state |= {("session", key): True for key in kept}
     if tokens:
         found = ApiToken.objects.filter(pk__in=tokens)

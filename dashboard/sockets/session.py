@@ -8,6 +8,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from dashboard.access import tokens
+from dashboard.accounts.second_factor import step_of
 from dashboard.models import ApiToken, Person
 from dashboard.signin.checking import still_holds
 
@@ -19,7 +20,8 @@ _Session = import_module(settings.SESSION_ENGINE).SessionStore
 
 
 async def current_account(scope: dict[str, Any]) -> Account | None:
-    """The token that opened the socket, or the active person whose session did. ``None`` once either has ended."""
+    """The token that opened the socket, or the active person whose session did. ``None`` once either has ended, and while
+    the login still needs a second factor."""
     if HASH_IN_SCOPE in scope:
         token: ApiToken | None = await database_sync_to_async(tokens.in_use)(scope[HASH_IN_SCOPE])
         return token
@@ -29,6 +31,8 @@ async def current_account(scope: dict[str, Any]) -> Account | None:
     session = _Session(key)
     user = await get_user({"session": session})
     if not isinstance(user, Person) or not user.is_active:
+        return None
+    if await database_sync_to_async(step_of)(user, session) is not None:
         return None
     # Not in the thread that all sockets share: the provider may take its time.
     holds: bool = await database_sync_to_async(still_holds, thread_sensitive=False)(session, user)

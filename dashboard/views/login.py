@@ -4,19 +4,24 @@ import math
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.urls import path
+from django.urls import path, reverse
 
 from dashboard.access import login_limit
 from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import LOG_IN, LOG_OUT, account
 from dashboard.access.policy import PAGE
+from dashboard.accounts.middleware import half_login_of
+from dashboard.accounts.proving import limits_reached, wait_text
+from dashboard.accounts.second_factor import step_of
+from dashboard.accounts.session_store import HALF
 from dashboard.auditing import noted
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.auditing.safeguards import SAFEGUARDS
@@ -29,13 +34,6 @@ from eventstore.actions import Action, Actor, Ending, Outcome
 
 NO_ACCOUNT = "(a name that no account has)"
 """Recorded instead of the name itself: people type passwords into that field."""
-LIMITS = {
-    "name": "logins for this name are refused",
-    "unknown": "logins for this name are refused",
-    "address": "logins for this address are refused",
-    "nobody": "failures without an account are counted and not recorded one by one",
-}
-"""What follows once a limit is reached, by the first word of its key."""
 TOO_MANY = "too_many"
 
 
@@ -55,7 +53,7 @@ class LoginForm(AuthenticationForm):
             known = Person.objects.filter(username=name).exists()
             where = account(name if known else NO_ACCOUNT)
             note_refusal(NOBODY, where, LOG_IN.name, reason="too many attempts", address=address or None)
-            raise ValidationError(_wait_text(attempt.wait), code=TOO_MANY)
+            raise ValidationError(wait_text(attempt.wait), code=TOO_MANY)
         try:
             cleaned = super().clean()
         except ValidationError:
@@ -81,10 +79,25 @@ class Login(LoginView):
         text = "This installation takes no passwords: use the button of the sign-in provider."
         return problem(request, Problem(status=HTTPStatus.FORBIDDEN, title="Not allowed", text=text))
 
+    def get(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        if half_login_of(request) is not None:
+            return self._to_second_step()
+        return super().get(request, *args, **options)
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """The password was right. The login is recorded once nothing is left to do."""
         response = super().form_valid(form)
-        _note(self.request, form.get_user().get_username(), LOG_IN)
+        person = form.get_user()
+        if isinstance(person, Person) and step_of(person, self.request.session) is not None:
+            self.request.session[HALF] = True
+            return self._to_second_step()
+        _note(self.request, person.get_username(), LOG_IN)
         return response
+
+    def _to_second_step(self) -> HttpResponse:
+        wanted = self.get_redirect_url()
+        url = reverse("second_step")
+        return HttpResponseRedirect(f"{url}?{urlencode({'next': wanted})}" if wanted else url)
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_invalid(form)
@@ -116,18 +129,9 @@ def _record_failure(attempt: login_limit.Attempt, address: str) -> None:
     if not login_limit.goes_on_record(attempt):
         note_refusal(NOBODY, account(NO_ACCOUNT), LOG_IN.name, reason="more failed logins", address=address or None)
         return
-    details = {"address": address or None}
-    if reached := login_limit.reached(attempt):
-        minutes = login_limit.WINDOW // timedelta(minutes=1)
-        what = " and ".join(LIMITS[key.partition(":")[0]] for key in reached)
-        details["limit_reached"] = f"more {what} for up to {minutes} minutes"
+    details = {"address": address or None, **limits_reached(attempt)}
     act = SAFEGUARDS.record.intended(NOBODY, LOG_IN.name, account(attempt.account or NO_ACCOUNT), details)
     SAFEGUARDS.record.ended(act, Outcome(ending=Ending.FAILED, reason="wrong name or password, or the account is not active"))
-
-
-def _wait_text(wait: timedelta) -> str:
-    minutes = math.ceil(wait / timedelta(minutes=1))
-    return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
 urls = [

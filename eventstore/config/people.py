@@ -49,6 +49,12 @@ class Access(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     limit: tuple[AccessLimit, ...] = ()
     groups: dict[Name, Name] = {}
     """Which role a group at the sign-in provider gives."""
+    second_factor: tuple[Name, ...] = ()
+    """The roles that a password alone does not let in."""
+    idle_minutes: Minutes = 60
+    """A login ends when it was not used for so long."""
+    session_hours: Hours = 12
+    """A login ends after so long, however much it is used."""
 
     def limit_of(self, role: str) -> AccessLimit | None:
         return next((limit for limit in self.limit if role in limit.roles), None)
@@ -98,6 +104,8 @@ def checked_access(access: Access) -> Access:
     for number, scope in enumerate(access.scope):
         if not scope.roles and not scope.groups:
             raise KeyProblem(("access", "scope", number), 'expected whom it is for: roles = ["support"], or groups')
+    if access.idle_minutes > access.session_hours * 60:
+        raise KeyProblem(("access", "idle_minutes"), f"expected at most session_hours, which is {access.session_hours}")
     named: set[str] = set()
     for number, limit in enumerate(access.limit):
         if twice := next((role for role in limit.roles if role in named), ""):

@@ -53,6 +53,9 @@ PAGES = (
     "reveals/new/?aggregate_type=document&aggregate_id=d1",
     "cases/",
     "cases/new/",
+    "account/",
+    "account/password/",
+    "account/second-factor/",
 )
 NOT_FOUND = "topics/no-such-topic/"
 NOTICED = (
@@ -118,6 +121,17 @@ NO_PAGES = {
     "case_notes": "only posted; what it shows after a refusal is the case's page",
     "case_closings": "only posted",
     "case_exports": "only posted; tests/browser/test_case_story.py looks at what it shows",
+    "second_step": "not for whole logins; tests/browser/test_account_story.py looks at it",
+    "session_ends": "only posted",
+    "password_changes": "only posted; what it shows after a refusal is the form",
+    "second_factor_enrolments": "only posted; tests/browser/test_account_story.py looks at what it shows",
+    "recovery_codes": "only posted",
+    "second_factor_removals": "only posted; what it shows after a refusal is the form",
+    "tokens": "for admins; tests/browser/test_account_story.py looks at it",
+    "token_new": "for admins; tests/browser/test_account_story.py looks at it",
+    "token_makings": "only posted; tests/browser/test_account_story.py looks at what it shows",
+    "token_revocation": "for admins; tests/browser/test_account_story.py looks at it",
+    "token_revocations": "only posted",
     "search": "a fragment; others are redirected to the topic's page",
     "search_stops": "only posted",
     "event_payload": "a download",

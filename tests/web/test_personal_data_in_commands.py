@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Sequence[Sequence[str]]] = {
     "check_index": [[], ["--topic", ODD], ["--topic", "nowhere"]],
     "create_token": [["walk", "--role", "viewer", "--days", "1"]],
     "create_user": [["viewer", "--role", "viewer"]],
+    "end_sessions": [["viewer", "--reason", "asked"], ["nobody", "--reason", "asked", "--as", "viewer"]],
     "forget_values": [
         ["--type", "patient", "--id", PATIENT, "--ticket", "SUP-1", "--reason", "asked", "--as", "viewer"],
         ["--type", "patient", "--id", PATIENT, "--ticket", "SUP-1", "--reason", "asked", "--as", "privacy"],
@@ -44,6 +45,7 @@ COMMANDS: Mapping[str, Sequence[Sequence[str]]] = {
         ["cancel", JOB, "--as", "support", "--reason", "SUP-1"],
     ],
     "revoke_token": [["walk"], ["nobody"]],
+    "remove_totp": [["viewer", "--reason", "asked"], ["nobody", "--reason", "asked"]],
     "run_index": [["--until-caught-up"]],
     "run_jobs": [["--until-idle"]],
     "seal_record": [[]],

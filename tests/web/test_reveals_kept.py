@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 
-from dashboard.models import Case, Person, Reveal
+from dashboard.models import Case, LoginSession, Person, Reveal
 from tests.web.desk import Desk, text
 from tests.web.limits import access, limit
 from tests.web.personal import ID, furnish_patients, personal_desk
@@ -95,7 +94,7 @@ def test_the_list_calls_no_reveal_in_force_whose_login_is_over(masked: Desk) -> 
     assert "the login has ended" in text(officer.get("/reveals/"))
     Person.objects.filter(pk=person.pk).update(password=before)
     assert "in force" in text(officer.get("/reveals/"))
-    Session.objects.filter(session_key=anna.session.session_key).update(expire_date=datetime.now(UTC))
+    LoginSession.objects.filter(session_key=anna.session.session_key).update(expire_date=datetime.now(UTC))
     page = text(officer.get("/reveals/"))
     assert "the login has ended" in page
     assert "in force" not in page

@@ -4,10 +4,9 @@ from collections.abc import Sequence, Set
 from datetime import UTC, datetime
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.utils.crypto import constant_time_compare
 
-from dashboard.models import Person, Reveal
+from dashboard.models import LoginSession, Person, Reveal
 from dashboard.privacy.by_reason.reveals import BY_ROLE, how_it_ended, may_keep, session_hash
 
 BY_LOGIN = "login"
@@ -30,11 +29,11 @@ def _unsaid(reveal: Reveal, alive: Set[str]) -> str:
 
 
 def _alive(logins: Set[str], now: datetime) -> Set[str]:
-    sessions = Session.objects.filter(expire_date__gt=now).iterator()
+    sessions = LoginSession.objects.filter(expire_date__gt=now).iterator()
     return {hashed for one in sessions if (hashed := session_hash(one.session_key)) in logins and _lets_in(one)}
 
 
-def _lets_in(session: Session) -> bool:
+def _lets_in(session: LoginSession) -> bool:
     """Whether the session is that of a person with the password of now."""
     kept = session.get_decoded()
     person = Person.objects.filter(pk=kept[SESSION_KEY]).first() if SESSION_KEY in kept else None

@@ -14,7 +14,11 @@ pytestmark = pytest.mark.django_db
 
 ANYTHING = topic_resource("x")
 
-OWN = {"own_account"}
+OWN = {"own_account", "change_password", "end_sessions"} | {
+    "enrol_second_factor",
+    "remove_own_second_factor",
+    "make_recovery_codes",
+}
 TOKENS = {"manage_tokens", "make_token", "revoke_token"}
 VIEWERS = OWN | {"browse", "tail", "export_letters", "end_reveal"}
 CASES = {"open_case", "close_case", "note_in_case"}

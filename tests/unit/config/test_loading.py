@@ -66,7 +66,8 @@ def test_every_field_is_documented() -> None:
     expected |= {f"replays.{field.name}" for field in msgspec.structs.fields(ReplayDefaults)}
     expected |= {f"projection.{field.name}" for field in msgspec.structs.fields(Projection)}
     expected |= {f"masking.{field.name}" for field in msgspec.structs.fields(MaskingTable)}
-    expected |= {f"access.scope.{field.name}" for field in msgspec.structs.fields(AccessScope)} | {"access.read_only"}
+    expected |= {f"access.scope.{field.name}" for field in msgspec.structs.fields(AccessScope)}
+    expected |= {f"access.{name}" for name in ("read_only", "second_factor", "idle_minutes", "session_hours")}
     expected |= {f"access.limit.{field.name}" for field in msgspec.structs.fields(AccessLimit)}
     expected |= {f"masking.rule.{field.name}" for field in msgspec.structs.fields(RuleTable)}
     sections = r"access|access\.scope|access\.limit"

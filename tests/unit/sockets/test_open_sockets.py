@@ -5,11 +5,10 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 
 from dashboard.access import tokens
-from dashboard.models import ApiToken, Person, Role
+from dashboard.accounts.session_store import SessionStore
+from dashboard.models import ApiToken, LoginSession, Person, Role
 from dashboard.sockets import open_sockets
 from dashboard.sockets.open_sockets import OpenSockets, Watched
 from tests import people
@@ -65,7 +64,7 @@ def test_a_person_who_is_disabled_elsewhere_is_told_and_nobody_else(
     monkeypatch.setattr(open_sockets, "ASK_EVERY", 0.05)
     assert woken(watched, lambda: Person.objects.filter(username="anna").update(is_active=False)) == {"anna"}
     assert woken(watched, lambda: Person.objects.filter(username="ben").update(role="viewer")) == {"ben"}
-    assert woken(watched, lambda: Session.objects.filter(session_key=watched["ben"].session).delete()) == {"ben"}
+    assert woken(watched, lambda: LoginSession.objects.filter(session_key=watched["ben"].session).delete()) == {"ben"}
     assert woken(watched, lambda: ApiToken.objects.filter(name="export").update(role="viewer")) == {"export"}
     assert woken(watched, lambda: tokens.revoke("export")) == {"export"}
 

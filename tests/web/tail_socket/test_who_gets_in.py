@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.logging_in import header_of, log_out, session_of
+from tests.logging_in import fill_in, header_of, log_out, session_of
 from tests.tail_client import following, refused, run, socket
 from tests.web.tail_socket.watched import PASSWORD, TOPIC, Watched
 
@@ -103,6 +103,45 @@ def test_a_login_role_or_token_that_ends_closes_the_open_socket(watched: Watched
     assert run(work) == [4403, 4403, 4012, 4403]
 
 
+def test_signing_out_everywhere_closes_the_tails_of_all_logins_of_this_person_and_of_nobody_else(watched: Watched) -> None:
+    here, _ = session_of(watched.desk, "everywhere", PASSWORD)
+    others = [header_of(session_of(watched.desk, "everywhere", PASSWORD)[1]) for _ in range(2)]
+
+    async def work() -> list[int | None]:
+        async with (
+            following(socket(watched.desk, TOPIC, cookie=others[0])) as one,
+            following(socket(watched.desk, TOPIC, cookie=others[1])) as two,
+            following(watched.page()) as of_somebody_else,
+        ):
+            account = f"{watched.desk.url}account/"
+            fields = {"session": "everywhere"}
+            await asyncio.to_thread(fill_in, here, f"{account}session-ends/", form=account, fields=fields)
+            codes = list(await asyncio.gather(one.close_code(), two.close_code()))
+            assert of_somebody_else.connection.close_code is None
+            return codes
+
+    assert run(work) == [4403, 4403]
+
+
+def test_a_person_who_needs_a_second_factor_from_now_on_loses_the_open_tail_and_gets_no_other(watched: Watched) -> None:
+    enrolled = "INSERT INTO otp_totp_totpdevice (user_id, name, confirmed, throttling_failure_count, key, step, t0, digits, "
+    enrolled += "tolerance, drift, last_t) SELECT id, 'app', 1, 0, '00', 30, 0, 6, 1, 0, -1 FROM dashboard_person WHERE "
+
+    async def work() -> int | None:
+        async with following(watched.page(by="enrolled")) as tail:
+            await asyncio.to_thread(watched.sql, enrolled + "username = ?", "enrolled")
+            await asyncio.to_thread(watched.sql, "UPDATE dashboard_person SET role = 'support' WHERE username = 'enrolled'")
+            return await tail.close_code()
+
+    assert run(work) == 4403
+    assert refused(lambda: watched.page(by="enrolled"))
+
+
+def test_a_token_for_metrics_opens_no_tail(watched: Watched) -> None:
+    watched.sql("UPDATE dashboard_apitoken SET purpose = 'metrics' WHERE name = 'metrics'")
+    assert refused(lambda: watched.script(by="metrics"))
+
+
 def test_a_login_and_a_token_that_expire_close_the_open_socket(watched: Watched) -> None:
     async def work() -> tuple[list[int | None], float]:
         async with (
@@ -112,7 +151,7 @@ def test_a_login_and_a_token_that_expire_close_the_open_socket(watched: Watched)
         ):
             expires = datetime.now(UTC) + timedelta(seconds=3)
             at, key = expires.strftime("%Y-%m-%d %H:%M:%S.%f"), watched.cookies["expiring"].partition("=")[2]
-            session = "UPDATE django_session SET expire_date = ? WHERE session_key = ?"
+            session = "UPDATE dashboard_loginsession SET expire_date = ? WHERE session_key = ?"
             await asyncio.to_thread(watched.sql, session, at, key)
             await asyncio.to_thread(watched.sql, "UPDATE dashboard_apitoken SET ends = ? WHERE name = 'expiring'", at)
             codes = list(await asyncio.gather(*(each.close_code() for each in (person, page_for_scripts, script))))

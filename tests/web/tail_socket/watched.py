@@ -18,6 +18,8 @@ ROLES = {
     "promoted": "viewer",
     "expiring": "support",
     "nobody": "",
+    "everywhere": "viewer",
+    "enrolled": "viewer",
 }
 
 
@@ -64,9 +66,10 @@ def cookie_of(person):
 
 people = {{name: Person.objects.create(username=name, role=role) for name, role in {people}.items()}}
 cookies = {{name: cookie_of(person) for name, person in people.items()}}
-people["leaver"].set_password("{password}")
-people["leaver"].save()
+for name in ("leaver", "everywhere"):
+    people[name].set_password("{password}")
+    people[name].save()
 made = {{name: tokens.make(name, Role.VIEWER if name == "viewer" else Role.SUPPORT, 1)[1] for name in {tokens}}}
 (settings.DATA_DIR / "made.json").write_text(json.dumps([cookies, made]))
 """
-TOKENS = ["support", "viewer", "revoked", "ended", "open", "expiring"]
+TOKENS = ["support", "viewer", "revoked", "ended", "open", "expiring", "metrics"]
