@@ -9,12 +9,13 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev lint check test soak pulsar bench
+.PHONY: help run install install-dev lint check audit test soak pulsar bench
 
 help:
 	@echo 'make run      the dashboard with demo people and a demo history, on http://127.0.0.1:8000/ (PORT=…)'
 	@echo 'make test     everything: lint, types, and every test but the soak'
 	@echo 'make check    lint, types and the quick unit tests, in half a minute'
+	@echo 'make audit    whether a pinned dependency has a known vulnerability; says so where nobody could be asked (CI runs it too)'
 	@echo 'make soak     the long kill and load tests, Lighthouse on every page (needs Node), property tests at length, and all tests that'
 	@echo '              need a broker on Pulsar 4.2.4'
 	@echo 'make pulsar   a local Pulsar broker, in the foreground (PULSAR_VERSION=…)'
@@ -63,9 +64,13 @@ check: install-dev
 
 # In CI a test that fails is run once more, and both outcomes are printed: on a shared machine one of 7,000 tests that wait for
 # other processes may wait in vain, and a change is not judged by that. Here it fails at once.
-test: install-dev
+test: install-dev $(if $(filter true,$(CI)),audit)
 	@scripts/system_packages.sh
 	@exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n $(WORKERS) --dist loadfile $(if $(filter true,$(CI)),--reruns 1 --rerun-show-tracebacks)
+
+# A known vulnerability fails. That nobody could be asked does not, and is said: AUDIT=--required makes it fail as well.
+audit: install-dev
+	@$(BIN)/python -m scripts.audit_dependencies $(AUDIT)
 
 # The second run is the property tests with all of their examples; the third is every test that needs a broker, long or not, on
 # the newer version of Pulsar.
