@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard.privacy import DisplayValue
+from dashboard.privacy import DisplayValue, Masked
 from dashboard.rendering import aggregate_url, render_movable_row, render_row, render_story, render_waiting_row, text
 from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, has_burst, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
@@ -23,7 +23,6 @@ from eventstore.model import NO_TIME
 register = template.Library()
 
 register.filter("shorten", text.shorten)
-register.filter("visible", text.visible)
 register.filter("humanize_type", text.humanize_type)
 register.filter("size", text.format_size)
 register.filter("number", text.format_number)
@@ -40,6 +39,12 @@ register.simple_tag(aggregate_url)
 def command_to_paste(name: str, *arguments: str) -> str:
     """A command as it is pasted into a shell."""
     return text.visible(shell_command(name, *arguments))
+
+
+@register.filter
+def visible(shown: DisplayValue) -> DisplayValue:
+    """The text with what is invisible in it spelled out. A masked value stays the mark that it is: no page must fail on it."""
+    return shown if isinstance(shown, Masked) else text.visible(shown)
 
 
 @register.filter

@@ -9,11 +9,11 @@ import random
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 
 import hypothesis
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.test import Client
 
 from tests.people import person
@@ -24,6 +24,7 @@ from tests.web.walk.planted import furnished
 
 SEED = int(os.environ.get("EVENTDESK_HOSTILE_SEED") or (4711 if os.environ.get("CI") == "true" else random.randrange(2**32)))
 FEW, MANY = 1_000, 10_000
+_Session = import_module(settings.SESSION_ENGINE).SessionStore
 QUIET = "django.security"
 """Django reports what it refused here as errors; the desk's log has a line of each without a traceback."""
 
@@ -65,7 +66,7 @@ class People:
         token = {settings.CSRF_COOKIE_NAME: TOKEN}
         if who == NOBODY:
             return token
-        if not Session.objects.filter(pk=self.keys.get(who, "")).exists():
+        if not _Session().exists(self.keys.get(who, "")):
             client = Client()
             client.force_login(person(who))
             self.keys[who] = client.cookies[settings.SESSION_COOKIE_NAME].value

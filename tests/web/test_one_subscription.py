@@ -9,6 +9,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from eventstore.config.loading import parse_config
 from eventstore.config.subscriptions import DeclaredSubscription
 from eventstore.config.topic_kinds import BY_NAME
 from eventstore.model.events import NewMessage, Topic
@@ -73,6 +74,20 @@ def test_who_sees_no_payloads_learns_that_it_differs_and_neither_where_nor_from_
     assert "object" in text(answer)
     for hidden in (SECRET, "uploadedBy", "secretField"):
         assert hidden not in answer.content.decode()
+
+
+def test_a_type_of_content_that_is_masked_is_a_mark_among_the_differences(desk: Desk, settings: Any) -> None:
+    settings.EVENTDESK = parse_config("[masking]\nclear_for = []\n", "masked.toml")
+    publish(desk, [{}] * 2)
+    usual = event(2)
+    other = {**usual.properties, "ce_datacontenttype": f"application/{SECRET}+json"}
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key=usual.key, properties=other)])
+    desk.index()
+    desk.subscribe(handled=2)
+    make_old()
+    answer = desk.get(url())
+    assert (answer.status_code, attribute(answer, "data-difference")) == (200, ["content type", "new property"])
+    assert SECRET not in answer.content.decode()
 
 
 def test_a_payload_that_is_no_json_any_more_is_named_by_its_form(desk: Desk) -> None:
