@@ -122,7 +122,7 @@ def test_stored_xss_from_broker_data(desk: Desk) -> None:
     assert all("unsafe" not in answers[url][1]["Content-Security-Policy"] for url in pages)
     topic = f"/topics/{segment(TOPIC)}/"
     for url in (topic, f"{topic}details/", f"{topic}subscriptions/{segment(SUBSCRIPTION)}/", "/topics/", "/subscriptions/"):
-        assert hostile.SCRIPT[:12] in seen[url], f"{url} shows it as the text that it is"
+        assert "script>" in seen[url], f"{url} shows it as the text that it is"
     assert "onerror" in seen[f"{topic}details/"]
     assert attribute(_Body(answers[topic][2]), "data-position")
 
