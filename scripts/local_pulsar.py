@@ -20,7 +20,7 @@ from typing import Self, Unpack
 
 from scripts.ports import free_ports, port_is_free
 from scripts.pulsar_classes import class_archive, options_that_make, options_that_use
-from scripts.pulsar_configuration import ADMINISTRATOR, BrokerSetup, Extras, token_of, write_configuration
+from scripts.pulsar_configuration import BrokerSetup, Extras, token_of, write_configuration
 from scripts.pulsar_distribution import (
     DEFAULT_VERSION,
     BrokerProblem,
@@ -154,7 +154,7 @@ class LocalPulsar:
                 raise BrokerProblem(
                     f"The broker ended while it started. Its log is {self.log}; the end of it:\n{self._tail()}"
                 )
-            if is_healthy(self.admin_url, self.token(ADMINISTRATOR) if self.setup.secured else ""):
+            if is_healthy(self.admin_url, self.setup.administrators_token if self.setup.secured else ""):
                 return
             time.sleep(0.25)
         raise BrokerProblem(f"The broker was not healthy after {timeout:.0f} seconds. Its log is {self.log}.")

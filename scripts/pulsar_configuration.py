@@ -69,7 +69,9 @@ class Extras(TypedDict, total=False):
     """It also listens with TLS, and takes a certificate in place of a token. In this folder are ``ca.pem``, whose certificates
     it trusts, and its own ``broker.pem`` and ``broker.key`` (PKCS 8)."""
     issuer: str
-    """It also takes tokens of this OpenID issuer that are for ``AUDIENCE``. A client's id is its role."""
+    """It takes tokens of this OpenID issuer that are for ``AUDIENCE``, and no others. A client's id is its role."""
+    issued: str
+    """The issuer's token for the administrator."""
     refresh_seconds: int
     """How often it looks whether the credentials of a connection have ended."""
 
@@ -92,6 +94,7 @@ class BrokerSetup:
     secured: bool = False
     certificates: Path | None = None
     issuer: str = ""
+    issued: str = ""
     refresh_seconds: int = 60
     tls_port: int = 0
     tls_web_port: int = 0
@@ -120,6 +123,11 @@ class BrokerSetup:
     def secret_key(self) -> Path:
         """What a secured broker's tokens are signed with."""
         return self.data / "secret.key"
+
+    @property
+    def administrators_token(self) -> str:
+        """With which the administrator, and the broker itself, comes to a secured broker."""
+        return self.issued or token_of(self.secret_key.read_bytes(), ADMINISTRATOR)
 
     @property
     def log_configuration(self) -> Path:
@@ -182,12 +190,12 @@ def _extra_settings(setup: BrokerSetup) -> dict[str, str]:
             "authenticationProviders": TOKENS,
             "tokenSecretKey": setup.secret_key.as_uri(),
             "brokerClientAuthenticationPlugin": "org.apache.pulsar.client.impl.auth.AuthenticationToken",
-            "brokerClientAuthenticationParameters": f"token:{token_of(setup.secret_key.read_bytes(), ADMINISTRATOR)}",
+            "brokerClientAuthenticationParameters": f"token:{setup.administrators_token}",
             "authenticationRefreshCheckSeconds": str(setup.refresh_seconds),
         }
         if setup.issuer:
             chosen |= {
-                "authenticationProviders": f"{TOKENS},{ISSUED_TOKENS}",
+                "authenticationProviders": ISSUED_TOKENS,
                 "openIDAllowedTokenIssuers": setup.issuer,
                 "openIDAllowedAudiences": AUDIENCE,
                 "openIDRequireIssuersUseHttps": "false",

@@ -13,7 +13,7 @@ broker() {
     broker_url="pulsar://127.0.0.1:$1" admin_url="http://127.0.0.1:$2"
     sed -i.bak "s/^brokerServicePort=.*/brokerServicePort=$1/; s/^webServicePort=.*/webServicePort=$2/; s/^bindAddress=.*/bindAddress=127.0.0.1/" \
         "$folder/pulsar/conf/standalone.conf"
-    if [ -f "$folder/more.conf" ]; then cat "$folder/more.conf" >> "$folder/pulsar/conf/standalone.conf"; fi
+    if [ -f "$folder/more.conf" ]; then { echo; cat "$folder/more.conf"; } >> "$folder/pulsar/conf/standalone.conf"; fi
     (cd "$folder/pulsar" && PULSAR_MEM="-Xmx1g -XX:MaxDirectMemorySize=1g" exec bin/pulsar standalone --no-functions-worker \
         --no-stream-storage --advertised-address 127.0.0.1 --bookkeeper-port "$3") > "$folder/broker.log" 2>&1 &
     broker_process=$!

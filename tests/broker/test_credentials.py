@@ -194,6 +194,22 @@ def _lives_on(storage: PulsarStorage, identity: Identity, issuer: Issuer) -> Non
     storage.close()
 
 
+def test_a_token_that_has_ended_is_not_replaced_by_the_name_of_the_certificate(secured: Secured, tmp_path: Path) -> None:
+    """The broker takes either. Whose certificate it is must not decide what the desk may do as soon as its token ends."""
+    identity = Identity(secured, tmp_path, "token")
+    identity.renew(ended=True)
+    certificate, key = secured.authority.issue("of-the-connection", "admin")
+    tls = TlsFiles(trust_certs=secured.trust, certificate=str(certificate), key=str(key))
+    access = AccessSettings(token_file=str(tmp_path / "token"), tls=tls)
+    for ask in _each_endpoint(secured.open(access, identity.namespace), identity.topic):
+        with pytest.raises(NotLetIn, match="ended on"):
+            ask()
+    identity.renew()
+    storage = secured.open(access, identity.namespace)
+    assert [one.name for one in storage.log.topics()] == [identity.topic]
+    storage.close()
+
+
 def test_a_stranger_is_let_in_and_told_what_is_missing(secured: Secured, tmp_path: Path) -> None:
     namespace = secured.namespace()
     files = secured.authority.issue("stranger", "stranger")

@@ -47,6 +47,7 @@ class Recorder(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[str] = []
+        self.authorizations: list[str] = []
         self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b'{"partitions": 0}')
         self.pause = 0.0
         """Seconds before each response."""
@@ -62,6 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _any(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.asked.append(self.path)
+        self.server.authorizations.append(self.headers.get("authorization", ""))
         time.sleep(self.server.pause)
         status, headers, body = self.server.answer
         self.send_response(status)
@@ -164,6 +166,7 @@ def test_a_redirection_to_a_sister_broker_is_followed(recorder: Recorder, storag
         sister.answer = (200, {}, b'{"partitions": 7}')
         assert storage.log.topic("public/default/x").partitions == 7
         assert sister.asked == [f"{path}?authoritative=true"]
+        assert sister.authorizations == recorder.authorizations[:1] == [f"Bearer {TOKEN}"]
         sister.shutdown()
 
 

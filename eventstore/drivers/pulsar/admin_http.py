@@ -78,7 +78,7 @@ class AdminHttp:
         try:
             where = f"{self._url}/admin/{api}/{path}"
             request = client.build_request(method, where, json=body, params=query, headers=headers, timeout=timeout or TIMEOUT)
-            answer = _followed(client, request, body, self._auth)
+            answer = _followed(client, request, body, headers, self._auth)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             if self._closed:
                 raise closed() from error
@@ -211,10 +211,13 @@ def _without_user(url: str) -> tuple[str, httpx.BasicAuth | None]:
     return f"{scheme}{mark}{host}{slash}{path}", auth
 
 
-def _followed(client: httpx.Client, request: httpx.Request, body: Any, auth: httpx.BasicAuth | None) -> httpx.Response:
+def _followed(
+    client: httpx.Client, request: httpx.Request, body: Any, headers: Mapping[str, str], auth: httpx.BasicAuth | None
+) -> httpx.Response:
     """Send the request, and return the response of the broker or of the sister broker to which it redirects.
 
-    The user name and password of the configured address go to that address alone.
+    The sister is told as well who asks (``headers``). The user name and password of the configured address go to that
+    address alone.
     """
     answer = client.send(request, auth=auth)
     for _ in range(MOST_REDIRECTIONS):
@@ -223,8 +226,9 @@ def _followed(client: httpx.Client, request: httpx.Request, body: Any, auth: htt
         elsewhere = httpx.URL(urljoin(str(request.url), answer.headers.get("location", "")))
         if (elsewhere.scheme, _path(elsewhere)) != (request.url.scheme, _path(request.url)):
             raise StoreRefused("The broker's admin API redirects to another path: check PULSAR_ADMIN_URL.")
-        timeout = request.extensions["timeout"]
-        answer = client.send(client.build_request(request.method, elsewhere, json=body, extensions={"timeout": timeout}))
+        timeout = {"timeout": request.extensions["timeout"]}
+        again = client.build_request(request.method, elsewhere, json=body, headers=headers, extensions=timeout)
+        answer = client.send(again)
     raise StoreRefused("The broker's admin API redirects in a circle: check PULSAR_ADMIN_URL.")
 
 

@@ -3,9 +3,15 @@
 import pytest
 
 from eventstore.index.indexer import assigned_partition
-from eventstore.index.indexer.assigned_partition import OFTEN, AssignedPartition
+from eventstore.index.indexer.assigned_partition import (
+    FIRST_TROUBLE,
+    LONGEST_TROUBLE,
+    NOT_PERMITTED_TROUBLE,
+    OFTEN,
+    AssignedPartition,
+)
 from eventstore.index.indexer.failures import UNREACHABLE_ALONE, Answers
-from eventstore.model.errors import EventStoreError, StoreRefused, StoreUnreachable
+from eventstore.model.errors import EventStoreError, NotPermitted, StoreRefused, StoreUnreachable
 from eventstore.model.events import Topic
 
 
@@ -61,3 +67,13 @@ def test_a_partition_that_is_away_while_the_store_answers_is_named(clock: Clock)
 
 def test_any_other_failure_is_named_at_once(clock: Clock) -> None:
     assert failing(StoreRefused("No right.")).trouble_words(Answers()) == "No right."
+
+
+def test_what_the_store_does_not_permit_is_tried_less_often() -> None:
+    """Somebody has to grant it first, and there may be hundreds of partitions."""
+    assert [failing(error).backoff_error() for error in (StoreRefused("no"), NotPermitted("no"))] == [FIRST_TROUBLE] * 2
+    longest = []
+    for error in (StoreRefused("no"), StoreUnreachable("no"), NotPermitted("no")):
+        assigned = failing(error)
+        longest.append(max(assigned.backoff_error() for _ in range(20)))
+    assert longest == [LONGEST_TROUBLE, LONGEST_TROUBLE, NOT_PERMITTED_TROUBLE]

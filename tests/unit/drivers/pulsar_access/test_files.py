@@ -18,7 +18,7 @@ def test_a_token_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{MARKER}-1\n")
     credentials = Credentials(AccessSettings(token_file=str(file)))
-    assert credentials.headers() == {"Authorization": f"Bearer {MARKER}-1"}
+    assert credentials.headers() == {"Authorization": f"Bearer {MARKER}-1", "X-Pulsar-Auth-Method-Name": "token"}
     replace(file, f"{MARKER}-2".encode())
     assert credentials.token() == f"{MARKER}-2"
     file.write_text(f"{MARKER}-3 longer")  # in place, as an editor may do
