@@ -20,7 +20,6 @@ from scripts.pulsar_distribution import DEFAULT_VERSION
 ADMINISTRATOR = "admin"
 """The role of a secured broker that may do everything."""
 TOKENS, CERTIFICATES = (f"org.apache.pulsar.broker.authentication.AuthenticationProvider{kind}" for kind in ("Token", "Tls"))
-ISSUED_TOKENS = "org.apache.pulsar.broker.authentication.oidc.AuthenticationProviderOpenID"
 AUDIENCE = "urn:pulsar"
 IN_BETWEEN, DIRECT = "between", "direct"
 """The names of the two listeners where something stands between clients and broker: the way through, and the way past it."""
@@ -68,8 +67,9 @@ class Extras(TypedDict, total=False):
     certificates: Path | None
     """It also listens with TLS, and takes a certificate in place of a token. In this folder are ``ca.pem``, whose certificates
     it trusts, and its own ``broker.pem`` and ``broker.key`` (PKCS 8)."""
-    issuer: str
-    """It takes tokens of this OpenID issuer that are for ``AUDIENCE``, and no others. A client's id is its role."""
+    issuers_key: str
+    """It takes tokens of an issuer with this public key (DER in base64) that are for ``AUDIENCE``, and no others. The role is
+    the id of the client that got it."""
     issued: str
     """The issuer's token for the administrator."""
     refresh_seconds: int
@@ -93,7 +93,7 @@ class BrokerSetup:
     keeps_inside_batches: bool = False
     secured: bool = False
     certificates: Path | None = None
-    issuer: str = ""
+    issuers_key: str = ""
     issued: str = ""
     refresh_seconds: int = 60
     tls_port: int = 0
@@ -188,19 +188,19 @@ def _extra_settings(setup: BrokerSetup) -> dict[str, str]:
             "authorizationEnabled": "true",
             "superUserRoles": ADMINISTRATOR,
             "authenticationProviders": TOKENS,
-            "tokenSecretKey": setup.secret_key.as_uri(),
             "brokerClientAuthenticationPlugin": "org.apache.pulsar.client.impl.auth.AuthenticationToken",
             "brokerClientAuthenticationParameters": f"token:{setup.administrators_token}",
             "authenticationRefreshCheckSeconds": str(setup.refresh_seconds),
         }
-        if setup.issuer:
+        if setup.issuers_key:
             chosen |= {
-                "authenticationProviders": ISSUED_TOKENS,
-                "openIDAllowedTokenIssuers": setup.issuer,
-                "openIDAllowedAudiences": AUDIENCE,
-                "openIDRequireIssuersUseHttps": "false",
-                "openIDRoleClaim": "azp",
+                "tokenPublicKey": f"data:;base64,{setup.issuers_key}",
+                "tokenAuthClaim": "azp",
+                "tokenAudienceClaim": "aud",
+                "tokenAudience": AUDIENCE,
             }
+        else:
+            chosen["tokenSecretKey"] = setup.secret_key.as_uri()
     if setup.certificates:
         chosen |= {
             "authenticationProviders": f"{TOKENS},{CERTIFICATES}",

@@ -37,6 +37,7 @@ SECONDS = {
     "tests/browser/test_blocking_event.py": 30,
     "tests/browser/test_redrive.py": 30,
     "tests/fault/test_streams_read_back.py": 27,
+    "tests/fault/test_credentials.py": 24,
     "tests/contract/test_index_on_postgres.py": 25,
     "tests/contract/test_unknown_and_hostile_names.py": 24,
     "tests/index/rebuild/test_rebuild.py": 21,
@@ -59,6 +60,7 @@ SECONDS = {
     "tests/web/test_stream_filter.py": 16,
     "tests/web/tail_socket/test_filters_and_limits.py": 16,
     "tests/fault/test_killed_workers.py": 16,
+    "tests/broker/test_credentials.py": 20,
     "tests/broker/test_dead_letters.py": 15,
     "tests/broker/test_any_message.py": 15,
     "tests/broker/test_deleted_topics.py": 15,
@@ -92,6 +94,7 @@ TOGETHER = {
     "a broker that asks who one is": (
         "tests/broker/test_credentials.py",
         "tests/broker/test_permissions.py",
+        "tests/fault/test_credentials.py",
     ),
     "a desk whose tails are watched": (
         "tests/web/tail_socket/test_who_gets_in.py",
