@@ -26,7 +26,7 @@ from dashboard.auditing.entries import (
     storable,
 )
 from dashboard.auditing.old_entries import RESOURCE_COLUMNS
-from dashboard.auditing.one_statement import append_at_once
+from dashboard.auditing.one_call import append_at_once, lock_appending
 from dashboard.auditing.reasons import with_case
 from dashboard.models import AuditEntry, AuditHead, State
 from eventstore.actions import Actor, Outcome, Resource
@@ -34,6 +34,11 @@ from eventstore.model import EventStoreError, this_process
 
 BEGINNING = "0" * 64
 """What the first entry has for its previous hash."""
+MOST_BEGUN = 1_000
+_begun: dict[str, dict[str, Any]] = {}
+"""What the entries of an act repeat, by its id, of acts that this process began: not read again to end them."""
+SAME_IN_ACT = ("act", "actor", "via", "action", *RESOURCE_COLUMNS)
+"""What every entry of an act repeats of its first one."""
 _NOTHING = {"number": 0, "previous": "", "hash": "", "begins": False, "scope": "", "reason": "", "ticket": ""}
 
 
@@ -45,21 +50,29 @@ class DatabaseRecord:
     """``eventstore.actions.Record`` on the database ``default``. Any thread of any process may write."""
 
     def intended(self, actor: Actor, action: str, resource: Resource, details: Mapping[str, Any]) -> str:
-        return noted(actor, action, resource, details, State.INTENDED)
+        first = _first_entry(actor, action, resource, details, State.INTENDED)
+        append(**first)
+        act = str(first["act"])
+        if len(_begun) >= MOST_BEGUN:
+            _begun.clear()
+        _begun[act] = {name: first[name] for name in SAME_IN_ACT}
+        return act
 
     def ended(self, act: str, outcome: Outcome) -> None:
         """Write how the act ended, unless its last entry says just that: a job's end is told again after a crash."""
-        entries = list(AuditEntry.objects.filter(act=UUID(act)).order_by("number").values_list(*Row._fields))
-        if not entries:
-            raise AuditEntry.DoesNotExist(f"There is no act {act}.")
-        first, last = Row._make(entries[0]), Row._make(entries[-1])
-        state, details = State(outcome.ending.value), canonical(outcome.details())
-        if (last.state, last.details) != (state, details):
-            append(**same_act(first), state=state, details=details)
+        same = _begun.pop(act, None) or _same_as_first(act)
+        append(once=True, **same, state=State(outcome.ending.value), details=canonical(outcome.details()))
 
     def newest(self, resource: Resource) -> int:
         act = acts.newest(resource)
         return act.number if act else 0
+
+
+def _same_as_first(act: str) -> dict[str, Any]:
+    first = AuditEntry.objects.filter(act=UUID(act)).order_by("number").first()
+    if first is None:
+        raise AuditEntry.DoesNotExist(f"There is no act {act}.")
+    return same_act(first)
 
 
 def noted(actor: Actor, action: str, resource: Resource, details: Mapping[str, Any], state: State = State.DONE) -> str:
@@ -68,37 +81,53 @@ def noted(actor: Actor, action: str, resource: Resource, details: Mapping[str, A
     ``details`` hold names, counts, a ``reason`` and a ``ticket``; never a value of an event. Refused, with ``RuntimeError``,
     within a transaction, which could take it back.
     """
-    act, details = uuid4(), with_case(details, actor.name)
-    append(
-        act=act,
-        state=state,
-        begins=True,
-        actor=storable(actor.name),
-        via=storable(actor.via),
-        action=storable(action),
-        details=canonical(details),
+    first = _first_entry(actor, action, resource, details, state)
+    append(**first)
+    return str(first["act"])
+
+
+def _first_entry(actor: Actor, action: str, resource: Resource, details: Mapping[str, Any], state: State) -> dict[str, Any]:
+    details = with_case(details, actor.name)
+    return {
+        "act": uuid4(),
+        "state": state,
+        "begins": True,
+        "actor": storable(actor.name),
+        "via": storable(actor.via),
+        "action": storable(action),
+        "details": canonical(details),
         **columns_of(resource),
         **columns_said(details),
-    )
-    return str(act)
+    }
 
 
-def append(**fields: Any) -> None:
-    """One entry at the end of the chain. Durable: inside another transaction it could be rolled back, and is refused."""
+def append(*, once: bool = False, **fields: Any) -> None:
+    """One entry at the end of the chain. Durable: inside another transaction it could be rolled back, and is refused.
+
+    ``once``: nothing is written if the act's last entry has this state and these details.
+    """
     entry = _entry(fields)
-    if connection.vendor == "postgresql" and connection.get_autocommit() and append_at_once(entry, content_of(entry)):
+    if connection.vendor == "postgresql" and connection.get_autocommit() and append_at_once(content_of(entry), once=once):
         return
     with transaction.atomic(durable=True):
-        _write(locked_head(), entry)
+        head = locked_head()
+        if not (once and _is_said(entry)):
+            _write(head, entry)
 
 
-def same_act(entry: AuditEntry | Row) -> dict[str, Any]:
+def _is_said(entry: Row) -> bool:
+    last = AuditEntry.objects.filter(act=entry.act).order_by("-number").values_list("state", "details").first()
+    return last == (entry.state, entry.details)
+
+
+def same_act(entry: AuditEntry) -> dict[str, Any]:
     """What every entry of an act repeats of its first one."""
-    return {name: getattr(entry, name) for name in ("act", "actor", "via", "action", *RESOURCE_COLUMNS)}
+    return {name: getattr(entry, name) for name in SAME_IN_ACT}
 
 
 def locked_head() -> AuditHead:
-    """The head row under its lock: PostgreSQL's row lock; on SQLite the transaction itself is the only writer."""
+    """The head row, for the caller alone until its transaction ends. On SQLite the transaction itself is the only writer."""
+    lock_appending()
     head, made = AuditHead.objects.select_for_update().get_or_create(id=1, defaults={"number": 0, "hash": BEGINNING})
     if made and AuditEntry.objects.exists():
         raise RecordDamaged("The audit record has lost its head row, so nothing can be recorded and nothing was done.")

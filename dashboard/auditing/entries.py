@@ -25,6 +25,10 @@ LONGEST = 500
 """Characters kept of a name: what an index of PostgreSQL takes in any script."""
 
 
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+_SIMPLE = (str, bool, int, float)
+
+
 class Row(NamedTuple):
     """An entry as it is read to be verified or exported: ``AuditEntry``'s columns, without an object for each."""
 
@@ -57,7 +61,7 @@ class Row(NamedTuple):
 
 def canonical(details: Mapping[str, Any]) -> str:
     """Details as the one JSON text that is stored and hashed: sorted keys, no spaces, ASCII."""
-    return json.dumps(_plain(details), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODE(_plain(details))
 
 
 def hash_of(entry: AuditEntry | Row) -> str:
@@ -179,7 +183,7 @@ def _plain_text(text: str) -> str:
 
 def _plain(value: Any) -> Any:
     """Details as JSON's own types. What nobody foresaw is recorded by its class: it might be a value of an event."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, _SIMPLE):
         return _plain_text(value) if isinstance(value, str) else value
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}

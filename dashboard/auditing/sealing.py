@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from dashboard.auditing.one_statement import flush
+from dashboard.auditing.one_call import flush
 from dashboard.auditing.seals.file import SealsFile, kept_in
 from dashboard.auditing.seals.keys import PrivateKey, public_key, public_path
 from dashboard.auditing.seals.marks import Seal, seal_text

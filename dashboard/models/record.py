@@ -75,6 +75,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["topic", "number"], name="audit_topic", condition=models.Q(begins=True)),
             models.Index(fields=["subscription", "number"], name="audit_subscription", condition=models.Q(begins=True)),
             models.Index(fields=["aggregate_id", "number"], name="audit_aggregate", condition=models.Q(begins=True)),
+            models.Index(fields=["aggregate_type"], name="audit_aggregate_type", condition=models.Q(begins=True)),
             models.Index(fields=["name", "number"], name="audit_name", condition=models.Q(begins=True)),
             models.Index(fields=["ticket", "number"], name="audit_ticket", condition=models.Q(begins=True)),
         ]

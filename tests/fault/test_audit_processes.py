@@ -73,6 +73,29 @@ def test_what_eight_processes_append_is_one_chain_on_postgresql(
     assert whole_chain(environment) == f"None {entries} {entries}"
 
 
+HOSTILE = r"""
+from dashboard.auditing.chain import DatabaseRecord; from dashboard.auditing.verification import rows, verify
+from eventstore.actions import Actor, Ending, Outcome, topic_resource
+record, name = DatabaseRecord(), 'Zo\u00eb \U0001f600 \x00 \ud800 "quoted" \\u0041 \u202e %s {} $a$' + "x" * 600
+for again in range(2):
+    act = record.intended(Actor(name=name), "look", topic_resource(name), {"reason": name, "ticket": name, name: [name, None]})
+    record.ended(act, Outcome(ending=Ending.DONE, facts={name: name}))
+    record.ended(act, Outcome(ending=Ending.DONE, facts={name: name}))
+    record.ended(act, Outcome(ending=Ending.FAILED, reason=name))
+print(verify(), *(row.state for row in rows()))
+"""
+
+
+@pytest.mark.postgres
+def test_on_postgresql_names_of_every_kind_are_chained_and_an_end_that_is_told_again_is_written_once(
+    postgres_server: PostgresAddress, worker_id: str, tmp_path: Path
+) -> None:
+    url = postgres_server.create_database(f"audit-names-{worker_id}")
+    environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "DATABASE_URL": url}
+    migrate(environment)
+    assert whole_chain(environment, HOSTILE) == f"None {' '.join(['intended', 'done', 'failed'] * 2)}"
+
+
 def on_a_server_that_writes_late(server: LocalPostgres, folder: Path) -> dict[str, str]:
     """It writes what it need not only every ten seconds, so that a crash loses that."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -118,11 +141,15 @@ def until_told(files: list[Path], lines: int) -> None:
 
 
 SEAL = """
-from django.core.management import call_command; from dashboard.auditing import noted, one_statement
-from eventstore.actions import Actor, topic_resource
-one_statement.flush = lambda: None
+from uuid import uuid4
+from django.core.management import call_command; from django.db import connection, transaction
+from dashboard.auditing.chain import locked_head, write_next; from dashboard.auditing.entries import columns_of
+from eventstore.actions import topic_resource
+said = {"state": "done", "begins": True, "actor": "anna", "via": "", "action": "look", "details": "{}"}
 for number in range(50):
-    noted(Actor(name="anna"), "look", topic_resource("patients"), {"number": number})
+    with transaction.atomic():
+        connection.cursor().execute("SET LOCAL synchronous_commit = off")
+        write_next(locked_head(), act=uuid4(), **said, **columns_of(topic_resource("patients")))
 call_command("seal_record")
 """
 
