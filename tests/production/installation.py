@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from dashboard.management.commands.serve import DAPHNE
 from scripts.local_nginx import LocalNginx, program
 from scripts.local_postgres import PostgresAddress
 from scripts.ports import free_ports
@@ -97,8 +98,8 @@ class Installation:
 
     def start(self, name: str) -> None:
         kind, _, number = name.partition("-")
-        port = str(self.ports[int(number) - 1])
-        web = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", port, "--no-server-name", "dashboard.asgi:application"]
+        port, listens = self.ports[int(number) - 1], "tcp:port={port}:interface=127.0.0.1:backlog=1024"
+        web = ["-m", "daphne", "-v", "0", "-e", listens.format(port=port), *DAPHNE, "dashboard.asgi:application"]
         command = {"web": web, "index": ["manage.py", "run_index"], "jobs": ["manage.py", "run_jobs"]}[kind]
         log = (self.data / f"{name}.log").open("ab")
         environment = {**self.environment, "EVENTDESK_PROCESS": name}

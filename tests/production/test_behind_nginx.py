@@ -151,7 +151,7 @@ def test_whatever_is_killed_nothing_is_lost_or_doubled_and_every_viewer_comes_ba
             job = replay(storage, old, throttle=max(20, old // (12 * kills)))
             kill_each(desk, kills, chance)
         expected = publisher.ids - before
-        desk.wait(lambda: viewers.count(partial(has_all, expected)) == len(viewers.all), "all have all")
+        wait_for_all(desk, viewers, expected)
         desk.wait(lambda: viewers.count(lambda one: one.watching) == len(viewers.all), "every viewer is back")
     assert [one.ended for one in viewers.all if one.ended] == []
     assert [one.doubled for one in viewers.all if one.doubled] == []
@@ -172,6 +172,14 @@ def test_whatever_is_killed_nothing_is_lost_or_doubled_and_every_viewer_comes_ba
 def has_all(expected: Set[str], viewer: Viewer) -> bool:
     """It has every one, or was told how many it does not get."""
     return len(viewer.seen) + viewer.skipped >= len(expected)
+
+
+def wait_for_all(desk: Installation, viewers: Viewers, expected: Set[str]) -> None:
+    try:
+        desk.wait(lambda: viewers.count(partial(has_all, expected)) == len(viewers.all), "all have all")
+    except AssertionError as waited:
+        missing = [one for one in viewers.all if not has_all(expected, one)]
+        raise AssertionError(f"{waited} {len(missing)} do not have all {len(expected)}: {missing[:5]}") from waited
 
 
 def kill_each(desk: Installation, times: int, chance: random.Random) -> None:

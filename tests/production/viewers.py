@@ -26,7 +26,7 @@ class Viewer:
 
     def __init__(self, address: str, headers: dict[str, str], *, script: bool, trust: ssl.SSLContext, origin: str) -> None:
         self.script = script
-        self._options: dict[str, Any] = {"additional_headers": headers, "ssl": trust, "max_size": None, "open_timeout": 20}
+        self._options: dict[str, Any] = {"additional_headers": headers, "ssl": trust, "max_size": None, "open_timeout": 60}
         self._options |= {"subprotocols": ["eventdesk.json"]} if script else {"origin": origin}
         self._address = address
         self.seen: set[str] = set()
@@ -35,7 +35,12 @@ class Viewer:
         self.comings = 0
         self.watching = False
         self.ended = ""
+        self.refused: list[int] = []
         self._places: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        state = f"{self.skipped} skipped, watching {self.watching}, came {self.comings} times, refused {self.refused[-5:]}"
+        return f"<{'script' if self.script else 'page'}: {len(self.seen)} seen, {state}, {self.ended or 'not ended'}>"
 
     async def watch(self) -> None:
         pause = SHORTEST_PAUSE
@@ -45,8 +50,8 @@ class Viewer:
                 await self._once()
             except ConnectionClosed as closed:
                 code = closed.rcvd.code if closed.rcvd else 0
-            except InvalidStatus as refused:
-                self.ended = "refused" if refused.response.status_code in (401, 403) else ""
+            except InvalidStatus as refused:  # also where a busy process took too long: the page's script tries again
+                self.refused.append(refused.response.status_code)
             except (OSError, TimeoutError, InvalidHandshake, InvalidMessage, EOFError):
                 pass  # nobody there at the moment
             pause = SHORTEST_PAUSE if self.watching else min(pause * 2, LONGEST_PAUSE)

@@ -28,6 +28,9 @@ LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8000
 PORTS_TRIED = 100
 START_SECONDS = 60.0
+DAPHNE = ("--no-server-name", "--websocket_connect_timeout", "30")
+"""By default it refuses a websocket after 5 seconds. After a restart all viewers come back at once: whoever waited longer was
+refused and came again, and their share of the work was lost."""
 
 
 class Command(BaseCommand):
@@ -127,7 +130,7 @@ def _migrate() -> None:
 
 def _children(bind: str, port: int, *, traffic: bool) -> list[Child]:
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-    daphne = [sys.executable, "-m", "daphne", "-v", "0", "-b", bind, "-p", str(port), "--no-server-name"]
+    daphne = [sys.executable, "-m", "daphne", "-v", "0", "-b", bind, "-p", str(port), *DAPHNE]
     children = [
         Child(name="The indexer", command=[*manage, "run_index"], restarts=3),
         Child(name="The job worker", command=[*manage, "run_jobs"], restarts=3),
