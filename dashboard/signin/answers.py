@@ -12,6 +12,7 @@ from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import LOG_IN, account
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.signin.provider import Away, Unusable, provider
+from dashboard.web.pages import NOTED
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ def too_many(request: HttpRequest, wait: timedelta) -> HttpResponse:
 
 def note(request: HttpRequest, reason: str, who: str = "") -> None:
     """Put a refused sign-in on the record: whose account it is at the provider, if that is known."""
+    setattr(request, NOTED, True)
     subject = account(f"{who or 'somebody'} (at {_name()})")
     note_refusal(NOBODY, subject, LOG_IN.name, reason=reason, address=client_address(request) or None)
 

@@ -21,7 +21,7 @@ from dashboard.models import Person
 from dashboard.privacy.by_reason.of_request import found_open_case
 from dashboard.rendering.url_segments import respelled
 from dashboard.web.database_problem import database_problem
-from dashboard.web.pages import MARK, SCOPE, WANTED, not_found, problem, refused_for
+from dashboard.web.pages import MARK, NOTED, SCOPE, WANTED, not_found, problem, refused_for
 from dashboard.web.problems import problem_of
 from eventstore.actions import Actor
 from eventstore.jobs import UnknownJob
@@ -107,7 +107,7 @@ class DeskMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with acts_belong_to(lambda: found_open_case(request)):
             response = _link_of_another_system(request) or self.get_response(request)
-            if response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED):
+            if (response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED)) and not hasattr(request, NOTED):
                 _record_refusal(request)
         response.setdefault("Cache-Control", "no-store, private")
         response["X-Robots-Tag"] = "noindex, nofollow"

@@ -32,6 +32,8 @@ SCOPE = "scope"
 """What the record says that somebody wanted: to see what is outside of their scope."""
 MARK = "page_action"
 WANTED = "wanted"
+NOTED = "refusal_is_noted"
+"""Set on a request whose refusal is on the record already, with more than the middleware knows."""
 PAGE_PARAMETER = "page"
 NOTHING_YET = "nothing-yet"
 

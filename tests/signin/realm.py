@@ -84,6 +84,9 @@ class Realm:
         person = self._request("GET", f"/users/{self.ids[name]}")
         self._request("PUT", f"/users/{self.ids[name]}", {**person, **changes})
 
+    def delete(self, name: str) -> None:
+        self._request("DELETE", f"/users/{self.ids[name]}")
+
     def end_sessions(self, name: str) -> None:
         self._request("POST", f"/users/{self.ids[name]}/logout")
 
