@@ -16,7 +16,7 @@ from scripts.pulsar_distribution import cache_folder, java_runs, locked
 UNPACKING = ".keycloak-unpacking-"
 VERSION = "26.7.3"
 ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
-BUILT_WITH = ("--db=dev-mem", "--cache=local", "--health-enabled=false", "--metrics-enabled=false")
+BUILT_WITH = ("--db=dev-mem", "--health-enabled=false", "--metrics-enabled=false")
 
 
 class KeycloakProblem(RuntimeError):

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadFileScheduling
 SECONDS = {
     "tests/browser/test_every_page.py": 228,
     "tests/fault/test_serve.py": 90,
+    "tests/browser/test_sign_in.py": 50,
     "tests/broker/test_fifty_deleted_topics.py": 131,
     "tests/browser/test_story.py": 81,
     "tests/fault/test_indexers.py": 69,
@@ -83,6 +84,11 @@ SECONDS = {
 """File → about how long it takes on two cores. Compare with ``pytest --durations=50`` now and then."""
 
 TOGETHER = {
+    "a realm in Keycloak": (
+        "tests/browser/test_sign_in.py",
+        "tests/signin/test_callbacks_refused.py",
+        "tests/signin/test_with_keycloak.py",
+    ),
     "a broker of their own": (
         "tests/broker/test_made_anew_index.py",
         "tests/broker/test_outage.py",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.looks import wrong_in_any_look
+from tests.browser.looks import WIDE, look, wrong_in_any_look
 from tests.browser.masked import patient
 from tests.browser.tail.page import expect_state
 from tests.desk_process import Desk
@@ -36,6 +36,12 @@ def sign_in(page: Page, desk: Desk, name: str, path: str = "topics/") -> None:
     page.wait_for_url(f"{desk.url}{path}")
 
 
+def is_well(page: Page) -> None:
+    """In all looks; afterwards it is wide again."""
+    assert list(wrong_in_any_look(page)) == []
+    look(page, *WIDE)
+
+
 def test_a_removed_group_closes_pages_at_the_next_request_and_an_open_tail_by_itself(
     desk: Desk, realm: Realm, context: BrowserContext
 ) -> None:
@@ -54,7 +60,7 @@ def test_a_removed_group_closes_pages_at_the_next_request_and_an_open_tail_by_it
     expect(tail.locator("body")).to_contain_text("you may no longer watch", timeout=40_000)
     page.get_by_role("link", name="Overview").click()
     expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
-    assert list(wrong_in_any_look(page)) == []
+    is_well(page)
     page.goto(f"{desk.url}topics/")
     expect(page.get_by_role("button", name=BUTTON)).to_be_visible()
     assert [text for text in refused if "Content Security Policy" in text] == []
@@ -79,11 +85,11 @@ def test_a_logout_leads_out_of_the_provider_too(desk: Desk, realm: Realm, contex
     realm.person("nils", "desk-viewers")
     page = context.new_page()
     page.goto(desk.url)
-    assert list(wrong_in_any_look(page)) == []
+    is_well(page)
     sign_in(page, desk, "nils")
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Logged out")).to_be_visible()
-    assert list(wrong_in_any_look(page)) == []
+    is_well(page)
     page.get_by_role("link", name="Log in again").click()
     page.get_by_role("button", name=BUTTON).click()
     page.wait_for_url(desk.url)  # without a password: the login at the provider has not ended
