@@ -1,7 +1,11 @@
-"""This process's way to the event store: the only place that builds a desk, and hands it the record and the access policy."""
+"""This process's way to the event store: the only place that builds a desk, and hands it the record and the access policy.
+
+Whoever is answered has the desk within their scope (``dashboard.scoping``). What all share, such as caches, takes
+``whole_desk``.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -9,6 +13,9 @@ from django.conf import settings
 from dashboard.access.copies import find_by, origins_of
 from dashboard.apps import DashboardConfig
 from dashboard.auditing.safeguards import SAFEGUARDS
+from dashboard.scoping.current import viewer_now
+from dashboard.scoping.narrowed import NarrowedDesk
+from dashboard.scoping.sight import Sight
 from eventstore.desk import Desk
 from eventstore.drivers import open_storage
 from eventstore.model import TopicKind
@@ -17,8 +24,29 @@ T = TypeVar("T")
 
 
 def desk() -> Desk:
-    """This process's desk, made on first use."""
+    """This process's desk, within the scope of whoever is answered now."""
+    narrowed = _narrowed()
+    return whole_desk() if narrowed is None else cast(Desk, narrowed)
+
+
+def whole_desk() -> Desk:
+    """This process's desk with everything, made on first use: for what all share. Nothing of it may be shown as it is."""
     return shared(open_desk)
+
+
+def sight() -> Sight | None:
+    """What whoever is answered now sees of the store; ``None`` for everything."""
+    narrowed = _narrowed()
+    return None if narrowed is None else narrowed.sight
+
+
+def _narrowed() -> NarrowedDesk | None:
+    viewer = viewer_now()
+    if viewer is None or viewer.scope.limits_nothing:
+        return None
+    if not isinstance(viewer.narrowed, NarrowedDesk):
+        viewer.narrowed = NarrowedDesk(whole_desk(), viewer.scope)
+    return viewer.narrowed
 
 
 def shared(make: Callable[[], T]) -> T:

@@ -51,6 +51,7 @@ class Wanted:
 
     ``text`` takes those whose reason or other details hold it, ``ticket`` those with this very ticket, ``on`` those on this
     very resource, or on those that a ``resource_filter`` describes. They begin at ``since`` or later, and before ``until``.
+    ``without`` takes out those that it describes.
     """
 
     actor: str = ""
@@ -60,6 +61,7 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     on: Resource | Q | None = None
+    without: Q | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +124,8 @@ def _begun(wanted: Wanted) -> "QuerySet[AuditEntry]":
     begun = AuditEntry.objects.filter(begins=True, **names)
     if wanted.on is not None:
         begun = begun.filter(about(wanted.on) if isinstance(wanted.on, Resource) else wanted.on)
+    if wanted.without is not None:
+        begun = begun.exclude(wanted.without)
     if wanted.ticket:
         ticket = storable(wanted.ticket)
         begun = begun.filter(ticket__in={ticket, ticket.upper(), ticket.lower()})

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard.auditing.acts import Act, acts_of_case
+from dashboard.gateway import sight
 from dashboard.models import Case, CaseNote, Reveal
 from dashboard.privacy.by_reason.cases import closed_at
 from dashboard.privacy.by_reason.reveals import how_it_ended
 from dashboard.rendering import audit_line
 from dashboard.rendering.audit_text import AuditLine
+from dashboard.scoping.rows import sees_act
 
 LATE = timedelta(hours=12)
 """The entry that tells of the closing is written after it, and repeated refusals are counted for a while before they are."""
@@ -48,7 +50,7 @@ def entries_of(case: Case) -> Sequence[Entry]:
     until = (closed_at(case, now) or now) + LATE
     acts = acts_of_case(case.pk, actor=case.person.username, after=case.after, until=until)
     reveals = {reveal.pk: reveal for reveal in case.reveals.all()}
-    found = [_of_act(act, reveals, now) for act in acts]
+    found = [_of_act(act, reveals, now) for act in acts if sees_act(act, sight())]
     found += [Entry(at=note.written, note=note) for note in case.notes.all()]
     return sorted(found, key=lambda entry: entry.at)
 

@@ -11,7 +11,8 @@ from dashboard.delivery.dead_lettered import LETTERS, letters_url_of
 from dashboard.delivery.figures import Figures
 from dashboard.delivery.words import counted_events, note_of, source_of
 from dashboard.rendering import event_url, reset_to_url, skip_before_url, skip_event_url
-from dashboard.subscriptions.backlog_cache import Line, events_words
+from dashboard.subscriptions.backlog_cache import Line
+from dashboard.subscriptions.marks import events_words
 from eventstore.delivery import Delivery, Waiting, Why
 from eventstore.model import DeliveryState, Pointer
 

@@ -16,10 +16,12 @@ from dashboard.auditing import noted
 from dashboard.auditing.acts import Act, Wanted, count_acts, oldest_acts
 from dashboard.auditing.entries import line_of
 from dashboard.auditing.verification import rows, rows_of
-from dashboard.gateway import desk
+from dashboard.gateway import desk, sight
 from dashboard.record.action_rules import EXPORT_RECORD, record_resource
 from dashboard.record.fhir import event_line
 from dashboard.record.filters import FilterForm, is_filtered, kept, wanted_by
+from dashboard.scoping.rows import sees_act
+from dashboard.scoping.sight import Sight
 from dashboard.web.pages import page, person_of, problem, profile_of
 from dashboard.web.problems import Problem
 from eventstore.actions import Actor
@@ -82,8 +84,8 @@ def export(request: HttpRequest) -> HttpResponse:
     said = {name: "given" if name in TYPED else text for name, text in kept(given).items()}
     details = {"format": format.name, "acts": there, "filter": said, "address": client_address(request) or None}
     noted(Actor(name=person_of(request).username, via=PAGE), EXPORT_RECORD.name, record_resource(), details)
-    whole = format.name == "entries" and not is_filtered(given)
-    pieces = _whole() if whole else _pieces(format, wanted)
+    whole = format.name == "entries" and not is_filtered(given) and sight() is None
+    pieces = _whole() if whole else _pieces(format, wanted, sight())
     body = _awaited(pieces) if isinstance(request, ASGIRequest) else pieces
     answer = StreamingHttpResponse(body, content_type=format.content_type)
     answer["Content-Disposition"] = f'attachment; filename="{format.file}"'
@@ -113,10 +115,11 @@ def _whole() -> Iterator[bytes]:
     yield b"".join(lines)
 
 
-def _pieces(format: Format, wanted: Wanted) -> Iterator[bytes]:
+def _pieces(format: Format, wanted: Wanted, within: Sight | None) -> Iterator[bytes]:
+    """The file is made after the request is answered, so ``within`` is handed in."""
     after = 0
     while acts := oldest_acts(wanted, after=after, limit=PIECE):
-        yield format.lines(list(acts))
+        yield format.lines([act for act in acts if sees_act(act, within)])
         after = acts[-1].number
 
 

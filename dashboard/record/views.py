@@ -10,11 +10,12 @@ from dashboard.auditing.acts import Act, ActsPage, act_of, page_of_acts
 from dashboard.auditing.refusals import write_ended
 from dashboard.auditing.sealing import seal_state
 from dashboard.auditing.verification import verify
-from dashboard.gateway import desk
+from dashboard.gateway import desk, sight
 from dashboard.models import AuditHead, State
 from dashboard.record.exporting import FORMATS
 from dashboard.record.filters import OLDER_FILTERS, FilterForm, is_filtered, query, wanted_by
 from dashboard.rendering import audit_line
+from dashboard.scoping.rows import sees_act
 from dashboard.web.pages import page, problem, profile_of, render
 from dashboard.web.problems import Problem
 from eventstore.actions import registered
@@ -46,8 +47,9 @@ def audit(request: HttpRequest) -> HttpResponse:
         found = ActsPage(acts=[act] if act else [])
     else:
         found = page_of_acts(wanted, before=given["before"], limit=ACTS)
+    shown = [act for act in found.acts if sees_act(act, sight())]
     context = {
-        "lines": [audit_line(act, _partitions(act, indexed), _open_job(act)) for act in found.acts],
+        "lines": [audit_line(act, _partitions(act, indexed), _open_job(act)) for act in shown],
         "given": given,
         "given_earlier": [(name, given[name]) for name in OLDER_FILTERS if given[name]],
         "of_event": meant is not None and meant.of_event,

@@ -10,9 +10,11 @@ from django import forms
 from django.db.models import Count, QuerySet
 from django.utils.http import urlencode
 
+from dashboard.gateway import sight
 from dashboard.models import Reveal
 from dashboard.privacy import AccessProfile, may_ask_for_ids, public_id
 from dashboard.privacy.by_reason.reveals import AGGREGATE, EVENT, FIELD
+from dashboard.scoping.rows import seen_rows
 
 MOST_COUNTED = 20
 """Persons and customers that are named with their counts."""
@@ -98,7 +100,7 @@ def chosen(given: dict[str, Any], profile: AccessProfile) -> Chosen:
     """What these cleaned data of a ``Filter`` ask for. A personal id is found by whoever may look one up."""
     ids = {public_id(type, given["id"]) for type in _types() if may_ask_for_ids(profile)}
     month = month_named(given["month"])
-    rows = Reveal.objects.filter(begun__gte=month.begins, begun__lt=month.ends)
+    rows = seen_rows(Reveal.objects.filter(begun__gte=month.begins, begun__lt=month.ends), sight())
     wanted = {
         "person__username": given["person"],
         "aggregate_type": given["type"],

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.access import policy
-from dashboard.gateway import desk
+from dashboard.gateway import desk, sight
 from dashboard.models import Reveal
 from dashboard.privacy import any_is_personal, may_ask_for_ids
 from dashboard.privacy.by_reason.logins import BY_LOGIN, with_ends
@@ -19,6 +19,7 @@ from dashboard.privacy.by_reason.reveals import subject_of
 from dashboard.reveals.action_rules import EXPORT_REVEALS, LIST, SEE_EMERGENCY
 from dashboard.reveals.choosing import KINDS, Chosen, Filter, chosen
 from dashboard.reveals.subjects import in_words, resource_of
+from dashboard.scoping.rows import seen_rows
 from dashboard.web.pages import page, person_of, problem, render
 from dashboard.web.problems import Problem
 from eventstore.actions import Actor
@@ -74,7 +75,7 @@ def export(request: HttpRequest) -> HttpResponse:
 @page(SEE_EMERGENCY.name, methods=("POST",))
 def acknowledge(request: HttpRequest, id: int) -> HttpResponse:
     """Note that a privacy officer has seen an emergency reveal. Its notice goes from their pages."""
-    reveal = Reveal.objects.filter(pk=id, emergency=True).first()
+    reveal = seen_rows(Reveal.objects.filter(pk=id, emergency=True), sight()).first()
     if reveal is None:
         raise Http404
     person = person_of(request)

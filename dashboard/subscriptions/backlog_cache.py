@@ -7,21 +7,23 @@ is still known, with its time.
 import threading
 import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import inf
 
 from django.conf import settings
 from django.utils import timezone
 
-from dashboard.gateway import desk, shared
-from dashboard.rendering.text import format_duration, format_number
-from dashboard.subscriptions.marks import KEEPS_LETTERS, KIND_WORDS, MARKS
+from dashboard.gateway import desk, shared, sight, whole_desk
+from dashboard.rendering.text import format_duration
+from dashboard.scoping.current import answering_nobody
+from dashboard.scoping.narrowed import passed
+from dashboard.subscriptions.marks import KEEPS_LETTERS, KIND_WORDS, MARKS, waiting_words
 from dashboard.web import place_counts, store_health
 from eventstore.backlogs import NOT_KNOWN, AllBacklogs, Pace, Step
 from eventstore.letters import KEEPER
 from eventstore.model import StoreUnreachable, Subscription, Topic, TopicKind
-from eventstore.subscriptions import Backlog, Counted, State
+from eventstore.subscriptions import Backlog, State
 
 FRESH = timedelta(seconds=2)
 
@@ -197,12 +199,13 @@ class BacklogCache:
                 store = store_health.current_store_health()
                 if store.reachable is False:
                     raise store.outage
-                self.last = _snapshot(desk().backlogs.current(FRESH))
+                self.last = _snapshot(whole_desk().backlogs.current(FRESH))
             except StoreUnreachable as error:
                 self._failed_at, self._failure = time.monotonic(), str(error)
                 raise
             self._read_at = time.monotonic()
-            _note(self.last)
+            with answering_nobody():
+                _note(self.last)
             return self.last
 
     def forget(self) -> None:
@@ -213,7 +216,10 @@ class BacklogCache:
 
 def gathered() -> BacklogSnapshot:
     """All subscriptions of all watched topics, by topic and name, as of a moment ago; ``StoreUnreachable``."""
-    return shared(BacklogCache).gathered()
+    found = seen_of(shared(BacklogCache).gathered())
+    if sight() is not None:
+        _note(found)
+    return found
 
 
 def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable | None]:
@@ -226,40 +232,40 @@ def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable |
 
 def last_known() -> BacklogSnapshot | None:
     """What is known without asking the store: what this process or any other saw last; ``None``: nothing yet."""
-    return shared(BacklogCache).last or as_stored()
+    found = shared(BacklogCache).last
+    return as_stored() if found is None else seen_of(found)
 
 
 def as_stored() -> BacklogSnapshot | None:
     """What any process saw last, read from the database; ``None``: nothing yet. The store is not asked."""
-    stored = desk().backlogs.last_known()
-    return _snapshot(stored) if stored.topics else None
+    stored = whole_desk().backlogs.last_known()
+    return seen_of(_snapshot(stored)) if stored.topics else None
 
 
 def known_here() -> BacklogSnapshot | None:
     """What this process last showed; ``None`` if it never did, or if something was changed since."""
-    return shared(BacklogCache).last
+    found = shared(BacklogCache).last
+    return None if found is None else seen_of(found)
+
+
+def seen_of(found: BacklogSnapshot) -> BacklogSnapshot:
+    """What of all this lies within the scope of whoever is answered. The cache is shared, and holds everything."""
+    within = sight()
+    if within is None:
+        return found
+    return replace(
+        found,
+        lines=[line for line in found.lines if within.has_topic(line.topic.name)],
+        unavailable_topics=[pair for pair in found.unavailable_topics if within.has_topic(pair[0])],
+        topics=frozenset(filter(within.has_topic, found.topics)),
+        seen=passed(within, found.seen),
+    )
 
 
 def forget() -> None:
     """Ask anew at the next page: something has just been changed."""
-    desk().backlogs.forget()
+    whole_desk().backlogs.forget()
     shared(BacklogCache).forget()
-
-
-def waiting_words(backlog: Backlog) -> str:
-    number = format_number(backlog.waiting)
-    if backlog.counted is Counted.INDEX_BEHIND:
-        return f"at least {number}"
-    if backlog.counted is Counted.ENTRIES:
-        return f"{number} " + ("entry" if backlog.waiting == 1 else "entries")
-    return number
-
-
-def events_words(backlog: Backlog) -> str:
-    """As a part of a sentence: "1,204 events", "at least one event", "12 entries (a batch is one)"."""
-    if backlog.counted is Counted.ENTRIES:
-        return f"{waiting_words(backlog)} (a batch is one)"
-    return waiting_words(backlog) + (" event" if backlog.waiting == 1 else " events")
 
 
 def severity_key(line: Line) -> tuple[int, int, str, str]:

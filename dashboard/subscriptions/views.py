@@ -15,7 +15,7 @@ from dashboard.subscriptions.diagnosis import MOVE_NAMES, diagnosis_of
 from dashboard.subscriptions.figures.chart import RANGES, figures
 from dashboard.subscriptions.figures.row import full_rows
 from dashboard.subscriptions.figures.table import asked_for, chosen, columns
-from dashboard.subscriptions.marks import MARKS
+from dashboard.subscriptions.marks import MARKS, events_words
 from dashboard.subscriptions.sections import sections
 from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.pages import load_whole_page, nothing_yet, page, person_of, render, wants_fragment
@@ -169,7 +169,7 @@ def _states(found: BacklogSnapshot) -> Sequence[tuple[int, tuple[str, str, str]]
 
 def _about(line: Line) -> dict[str, Any]:
     return {
-        "events_wait": backlog_cache.events_words(line.backlog),
+        "events_wait": events_words(line.backlog),
         "how_counted": _how_counted(line.backlog),
         "own_means": OWN_MEANS.get(line.subscription.kind, ""),
         "kind_means": _kind_means(line),

@@ -6,8 +6,8 @@ from django.urls import path
 
 from dashboard.gateway import desk
 from dashboard.rendering import build_line
-from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
+from dashboard.subscriptions.marks import events_words
 from dashboard.web.pages import page, page_token_of, profile_of, render
 from eventstore.subscriptions import Counted, State
 
@@ -23,7 +23,7 @@ def waiting_events(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     profile = profile_of(request)
     context = {
         "line": line,
-        "events_wait": backlog_cache.events_words(line.backlog),
+        "events_wait": events_words(line.backlog),
         "page": events,
         "lines": [build_line(row, profile) for row in events.items],
         "summary": here.waiting_summary(reached),

@@ -20,7 +20,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.subscriptions.diagnosis import FindingText, at_a_glance, diagnosis_of
 from dashboard.subscriptions.figures.row import brief_rows
-from dashboard.subscriptions.marks import WELL
+from dashboard.subscriptions.marks import WELL, events_words
 from dashboard.web import completeness, place_counts, store_health
 from dashboard.web.pages import load_whole_page, page, person_of, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
@@ -169,7 +169,7 @@ def _stuck(lines: Sequence[Line], profile: AccessProfile) -> list[Stuck]:
     return [
         Stuck(
             line=line,
-            events=backlog_cache.events_words(line.backlog),
+            events=events_words(line.backlog),
             heads=_heads(line, profile) if number < MOST_INSPECTED and line.held_by_an_event else (),
             findings=diagnosis_of(line).findings if number < MOST_INSPECTED else (),
         )

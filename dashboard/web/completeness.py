@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError
 
+from dashboard.gateway import sight
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.setup.config_file import is_embedded
 from dashboard.setup.database_state import DatabaseState, state_of
@@ -30,7 +31,7 @@ LISTS_ARE_COMPLETE = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """What is missing. ``name`` is one of store-away, index-unread, index-behind, no-indexer, no-topics, index-away.
+    """What is missing. ``name`` is one of store-away, index-unread, index-behind, no-indexer, no-topics, no-scope, index-away.
 
     ``foot``: the same in a few words. ``commands``: what to run, one a line. ``as_of``: when the store was asked, if it does
     not answer.
@@ -69,7 +70,7 @@ class Standing:
     @property
     def incomplete(self) -> bool:
         """Whether what the index finds may be less than there is."""
-        return any(notice.name != "no-topics" for notice in self.notices)
+        return any(notice.name not in ("no-topics", "no-scope") for notice in self.notices)
 
     @property
     def index_notice(self) -> Notice | None:
@@ -113,6 +114,8 @@ def _notices(store: StoreHealth, index: IndexHealth) -> list[Notice]:
         return [_store_away(store, index)]
     if store.refused:
         return [_not_permitted(store)]
+    if not index.topics and sight() is not None:
+        return [_nothing_in_scope()]
     if not index.topics:
         return [_no_topics(store, index)] if store.topics == 0 else [_unread(index)]
     if index.behind is None or index.behind > INDEX_MAY_LAG:
@@ -155,6 +158,16 @@ def _no_topics(store: StoreHealth, index: IndexHealth) -> Notice:
         + "events from a file:",
         foot="index: nothing to read yet",
         commands=(*seed, IMPORT) if index.indexers else (*seed, IMPORT, RUN_INDEX),
+    )
+
+
+def _nothing_in_scope() -> Notice:
+    return Notice(
+        name="no-scope",
+        tone="info",
+        title="Nothing lies within your scope.",
+        text="The index knows no topic that your role and groups may see. An admin of this installation sets what they see.",
+        foot="index: nothing in your scope",
     )
 
 

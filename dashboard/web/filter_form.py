@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from dashboard.auditing.looks import SEARCH_MASKED, note_search
-from dashboard.gateway import desk
+from dashboard.gateway import desk, sight
 from dashboard.privacy import AccessProfile, filter_problem, handles_in_filter, ids_in_filter, may_search, public_name
 from dashboard.privacy.by_reason.of_request import open_case_of, unnoted_profile_of
 from dashboard.privacy.filtering import asked_by_reason
@@ -153,10 +153,11 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
 
 
 def owner_of(request: HttpRequest) -> str:
-    """Who owns the search: a person with an access level, because matches are stored as that level sees them; and with the
-    open case, which lets them ask for more, and ends with what was asked for in it."""
-    case = open_case_of(request)
-    return f"{person_of(request).pk} {profile_of(request).level} {case.pk if case is not None else ''}"
+    """Who owns the search: a person with an access level, because matches are stored as that level sees them; with the open
+    case, which lets them ask for more, and ends with what was asked for in it; and with the scope in which it searches."""
+    case, within = open_case_of(request), sight()
+    scope = within.scope if within is not None else ""
+    return f"{person_of(request).pk} {profile_of(request).level} {case.pk if case is not None else ''} {scope}"
 
 
 def search_view(id: str, scan: Scan[EventLine], start: int = 0) -> SearchView:

@@ -14,12 +14,13 @@ from django.urls import Resolver404, resolve
 
 from dashboard.access.client_address import client_address
 from dashboard.access.policy import PAGE
-from dashboard.access.scopes import scope_of
+from dashboard.access.scopes import EVERYTHING, Scope, scope_of
 from dashboard.auditing.reasons import acts_belong_to
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.models import Person
 from dashboard.privacy.by_reason.of_request import found_open_case
 from dashboard.rendering.url_segments import respelled
+from dashboard.scoping.current import answering
 from dashboard.web.database_problem import database_problem
 from dashboard.web.pages import MARK, NOTED, SCOPE, WANTED, not_found, problem, refused_for
 from dashboard.web.problems import problem_of
@@ -105,7 +106,7 @@ class DeskMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with acts_belong_to(lambda: found_open_case(request)):
+        with answering(lambda: _scope_of(request)), acts_belong_to(lambda: found_open_case(request)):
             response = _link_of_another_system(request) or self.get_response(request)
             if (response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED)) and not hasattr(request, NOTED):
                 _record_refusal(request)
@@ -132,6 +133,12 @@ class DeskMiddleware:
         if isinstance(exception, _NOT_THERE) and not scope_of(request.user).limits_nothing:
             refused_for(request, SCOPE)  # recorded whether or not it is there: the record must not tell either
         return problem(request, problem_of(exception))
+
+
+def _scope_of(request: HttpRequest) -> Scope:
+    """Nobody without a login is answered with more than the login page, or whether the desk works."""
+    person = getattr(request, "user", None)
+    return scope_of(person) if isinstance(person, Person) else EVERYTHING
 
 
 def _record_refusal(request: HttpRequest) -> None:

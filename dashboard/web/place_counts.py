@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from dashboard.gateway import shared
+from dashboard.access.scopes import Scope
+from dashboard.gateway import shared, sight
 from dashboard.web.completeness import Standing
 
+MOST_KEPT = 500
 LASTS = timedelta(minutes=2)
 """How long a number is shown after it was found out."""
 
@@ -26,20 +28,31 @@ class PlaceCount:
 
 
 class PlaceCounts:
-    """The last numbers that pages of this process have found out, by the URL name of the place. Thread-safe."""
+    """The last numbers that pages of this process have found out, by the URL name of the place, and by the scope in which they
+    were counted (``None``: everything). Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[str, PlaceCount] = {}
+        self._counts: dict[tuple[str, Scope | None], PlaceCount] = {}
 
     def note(self, place: str, count: PlaceCount) -> None:
+        key = _key(place)
         with self._lock:
-            self._counts[place] = count
+            self._counts.pop(key, None)
+            self._counts[key] = count
+            while len(self._counts) > MOST_KEPT:
+                del self._counts[next(iter(self._counts))]
 
     def known(self, place: str) -> PlaceCount | None:
+        key = _key(place)
         with self._lock:
-            count = self._counts.get(place)
+            count = self._counts.get(key)
         return count if count and count.as_of and timezone.now() - count.as_of < LASTS else None
+
+
+def _key(place: str) -> tuple[str, Scope | None]:
+    within = sight()
+    return place, within.scope if within is not None else None
 
 
 def note(place: str, *, total: int | None = None, attention: int, as_of: datetime) -> None:

@@ -1,5 +1,6 @@
 """The context of every template."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,12 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from dashboard.access import policy
+from dashboard.access.scopes import Scope
+from dashboard.gateway import sight
 from dashboard.models import Person, Reveal
 from dashboard.privacy.by_reason.of_request import open_case_of, reveals_of, shows_revealed
 from dashboard.privacy.by_reason.reveals import SEE_EMERGENCY, has_privacy_officer, unseen_emergencies
+from dashboard.scoping.rows import seen_rows
 from dashboard.web import completeness, filter_form
 
 
@@ -109,7 +113,8 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "places": places(request) if known else [],
         "searchable": filter_form.searchable_names(request) if known else [],
         "standing": SimpleLazyObject(completeness.standing),
-        "reveals": SimpleLazyObject(lambda: reveals_of(request)),
+        "reveals": SimpleLazyObject(lambda: _seen(reveals_of(request))),
+        "scope": SimpleLazyObject(lambda: _scope() if known else None),
         "page_shows_revealed": SimpleLazyObject(lambda: shows_revealed(request)),
         "open_case": SimpleLazyObject(lambda: open_case_of(request)),
         "unseen_emergencies": SimpleLazyObject(lambda: _emergencies(person)),
@@ -120,8 +125,19 @@ def _emergencies(person: object) -> list[Reveal]:
     """Emergency reveals that somebody has to see, for those who have to; for all who read reveals if nobody has to."""
     if not isinstance(person, Person) or not policy.allows(person, "read_reveals"):
         return []
-    found = list(unseen_emergencies()[:MOST_EMERGENCIES])
+    found = list(seen_rows(unseen_emergencies(), sight())[:MOST_EMERGENCIES])
     return found if found and (policy.allows(person, SEE_EMERGENCY) or not has_privacy_officer()) else []
+
+
+def _seen(found: Sequence[Reveal]) -> Sequence[Reveal]:
+    within = sight()
+    return found if within is None else [each for each in found if within.sees(each)]
+
+
+def _scope() -> Scope | None:
+    """The scope outside of which the person sees nothing; ``None`` for somebody who sees everything."""
+    within = sight()
+    return within.scope if within is not None else None
 
 
 def places(request: HttpRequest, under: str = "") -> list[Place]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from eventstore.delivery.book import Book
 from eventstore.delivery.judging import Known, Why
 from eventstore.index.lookup import queries
-from eventstore.index.lookup.aggregate_rows import live_streams
 from eventstore.index.lookup.ordinals import ordinals_after
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_on
 from eventstore.index.models import IndexedPartition, StreamRow
+from eventstore.index.tables.extents import live_streams
 from eventstore.index.tables.names import Names
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import DeliveryState

@@ -33,12 +33,13 @@ class Filter:
     - ``reads_payload``: some terms need the message. Otherwise the index's pointer is enough.
     - ``since`` (included) and ``until`` (excluded) limit the *event* time of every match, in UTC. They are a hint where to
       begin, because publish times may differ.
-    - ``aggregates`` are the types and ids given to ``of_aggregate``; the text does not contain them.
+    - ``aggregates`` are the types and ids given to ``of_aggregate``, ``types`` what was given to ``of_types``; the text does
+      not contain them.
     - ``tree`` is what it asks for; ``None`` if it is empty.
     - ``known_as`` is an id (of an event, an aggregate or a conversation) that every match has, if there is one. The index
       finds events by it directly.
 
-    Two filters ask for the same events if their text, time limits and aggregates are equal.
+    Two filters ask for the same events if their text, time limits, aggregates and types are equal.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Filter:
     since: datetime | None
     until: datetime | None
     aggregates: tuple[tuple[str, str], ...] = ()
+    types: tuple[str, ...] = ()
     known_as: str = ""
     tree: Tree | None = None
     _on_event: Callable[[EvalContext], Answer]
@@ -109,6 +111,25 @@ class Filter:
 
         aggregates = (*self.aggregates, (type, id))
         return replace(self, aggregates=aggregates, empty=False, _on_event=on_event, _on_pointer=on_pointer)
+
+    def of_types(self, has_type: Callable[[str], bool], *, named: str) -> "Filter":
+        """Return this filter, limited to events of aggregate types that ``has_type`` has, and to those without an aggregate.
+
+        ``named`` tells two such limits apart.
+        """
+
+        def on_event(context: EvalContext) -> Answer:
+            event = context.event
+            if not event.problem and event.aggregate_type and not has_type(event.aggregate_type):
+                return False
+            return self._on_event(context)
+
+        def on_pointer(pointer: Pointer) -> Answer:
+            if pointer.derived and not pointer.aggregate_type:
+                return None
+            return self._on_pointer(pointer) if not pointer.aggregate_type or has_type(pointer.aggregate_type) else False
+
+        return replace(self, types=(*self.types, named), empty=False, _on_event=on_event, _on_pointer=on_pointer)
 
 
 def parse_filter(text: str, deliveries: DeliverySource | None = None) -> Filter:

@@ -27,7 +27,7 @@ ROWS_A_SLICE = 50
 BYTES_A_SLICE = 32 * 1024
 """The size of a piece for a complete subscriber that does not get the whole chunk at once."""
 
-EVERY_EVENT: FilterKey = ("", None, None, ())
+EVERY_EVENT: FilterKey = ("", None, None, (), ())
 NOTHING = Piece(())
 """The empty piece, given for a chunk without matches. All chunks share it."""
 
@@ -36,7 +36,7 @@ def key_of(filter: Filter | None) -> FilterKey:
     """Return the key that tells filters apart. The text alone is not enough: it may mean other times tomorrow."""
     if filter is None or filter.empty:
         return EVERY_EVENT
-    return (filter.text, filter.since, filter.until, filter.aggregates)
+    return (filter.text, filter.since, filter.until, filter.aggregates, filter.types)
 
 
 class RingFilter:

@@ -21,7 +21,7 @@ BYTES_OF_A_MATCH = 64
 """Bytes of memory that a filter takes: for the result of a chunk, for a slice with its piece, and for an event that
 matched."""
 
-FilterKey = tuple[str, datetime | None, datetime | None, tuple[tuple[str, str], ...]]
+FilterKey = tuple[str, datetime | None, datetime | None, tuple[tuple[str, str], ...], tuple[str, ...]]
 RingFilterKey = tuple[FilterKey, int | None]
 
 

@@ -12,6 +12,7 @@ from dashboard.auditing.sealing import seal_state
 from dashboard.letters.summary import counted_letters
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.subscriptions import backlog_cache
+from dashboard.subscriptions.marks import events_words
 from dashboard.web.store_health import current_index_health
 from eventstore.config import About
 
@@ -44,7 +45,7 @@ def _stuck() -> Iterator[Condition]:
         if line.needs_attention:
             name, topic = line.subscription.name, line.topic.name
             since = f" for {line.still_for}" if line.still_for else ""
-            waits = f"{backlog_cache.events_words(line.backlog)} wait"
+            waits = f"{events_words(line.backlog)} wait"
             yield Condition(
                 kind=About.STUCK,
                 words=f"The subscription {name} of {topic} has not moved{since}; {waits}.",

@@ -40,7 +40,7 @@ from dashboard.sockets.tail.closing import (
     close_code,
 )
 from dashboard.sockets.tail.frames import Framing
-from dashboard.sockets.tail.opening import filter_of, has_new_topics, meant_by, open_subscriber, topics_of
+from dashboard.sockets.tail.opening import as_seen_in, filter_of, has_new_topics, meant_by, open_subscriber, topics_of
 from dashboard.sockets.tail.sender import FrameSender, problem_text
 from dashboard.sockets.tail.threads import open_in_thread
 from dashboard.web import filter_form
@@ -160,7 +160,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if entered.problem:
             sender.refuse_filter(entered.problem)
         else:
-            sender.request_filter((filter_of(begin, entered.filter), entered.text))
+            sender.request_filter((filter_of(begin, entered.filter, self.seen), entered.text))
 
     async def _read_filter(self, text: str) -> filter_form.EnteredFilter:
         entered = self._judged(text)
@@ -193,12 +193,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _open_subscriber(self, begin: Begin, sender: FrameSender) -> TailSubscriber:
         loop = asyncio.get_running_loop()
-        topics = await open_in_thread(partial(topics_of, begin))
+        topics = await open_in_thread(partial(as_seen_in, self.seen, partial(topics_of, begin)))
         self.framing.topics = [topic.name for topic in topics]
         entered = await self._read_filter(begin.filter)
         if entered.problem:
             raise InvalidBegin(entered.problem)
-        sender.begin_with((filter_of(begin, entered.filter), entered.text))
+        sender.begin_with((filter_of(begin, entered.filter, self.seen), entered.text))
 
         def wake() -> None:
             if not self.disconnected:
@@ -213,7 +213,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 subscriber.close()
             return subscriber
 
-        return await open_in_thread(open_it)
+        return await open_in_thread(partial(as_seen_in, self.seen, open_it))
 
     async def _send_text(self, text: str) -> None:
         await self.send(text_data=text)
@@ -251,7 +251,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         while True:
             await asyncio.sleep(CHECK_TOPICS_EVERY)
             try:
-                found_more = await open_in_thread(partial(has_new_topics, begin, self.framing.topics))
+                look = partial(has_new_topics, begin, self.framing.topics)
+                found_more = await open_in_thread(partial(as_seen_in, self.seen, look))
             except (EventStoreError, DatabaseError) as error:
                 log.info("topics of a followed aggregate could not be checked: %s", type(error).__name__)
                 continue

@@ -3,13 +3,19 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
+from dashboard.access.scopes import Scope
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, given_id
+from dashboard.scoping.current import answering
+from dashboard.scoping.special import limited
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, InvalidBegin
 from eventstore.model import Topic, UnknownTopic
 from eventstore.search import Filter, parse_filter
 from eventstore.tail import TailSubscriber
+
+T = TypeVar("T")
 
 
 class AggregateNotIndexed(UnknownTopic):
@@ -38,11 +44,18 @@ def topics_of(begin: Begin) -> list[Topic]:
     return list({topic.name: topic for topic in topics}.values())
 
 
-def filter_of(begin: Begin, requested: Filter | None) -> Filter | None:
-    """The requested filter, restricted to the aggregate if there is one."""
+def filter_of(begin: Begin, requested: Filter | None, scope: Scope) -> Filter | None:
+    """The requested filter, restricted to what lies in the scope, and to the aggregate if there is one."""
+    within = limited(requested, scope)
     if begin.aggregate is None:
-        return requested
-    return (requested or parse_filter("")).of_aggregate(*begin.aggregate)
+        return within
+    return (within or parse_filter("")).of_aggregate(*begin.aggregate)
+
+
+def as_seen_in(scope: Scope, work: Callable[[], T]) -> T:
+    """Do this work of opening a tail for somebody with this scope."""
+    with answering(lambda: scope):
+        return work()
 
 
 def open_subscriber(

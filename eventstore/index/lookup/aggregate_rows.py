@@ -5,20 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import StreamRow
+from eventstore.index.tables.extents import live_streams
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.sequences import counters_in, last_numbers
 from eventstore.model.pointers import Aggregate, AggregateType, StreamSummary
 
 MOST_COUNTED_APART = 20_000
 """Streams of a type up to which its aggregates are counted exactly, one by one."""
-
-
-def live_streams() -> "QuerySet[StreamRow]":
-    return StreamRow.objects.filter(partition__live=True)
 
 
 def aggregate_type(row: Mapping[str, Any], name: str) -> AggregateType:

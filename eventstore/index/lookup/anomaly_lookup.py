@@ -7,7 +7,8 @@ from django.db.models import Count, Sum
 
 from eventstore.index.lookup.key_tables import places
 from eventstore.index.lookup.pointers import pointers_at
-from eventstore.index.models import AnomalyCount, AnomalyRow, IndexedPartition, current_partitions
+from eventstore.index.models import AnomalyCount, AnomalyRow, IndexedPartition
+from eventstore.index.tables.extents import anomalies_within, current_partitions, leaves_types_out, live_partitions
 from eventstore.index.tables.keys import Link, hashed
 from eventstore.index.tables.secret import index_key
 from eventstore.model.events import Page, TopicKind
@@ -16,7 +17,10 @@ from eventstore.model.pointers import AnomalyLine, Pointer
 
 def anomaly_counts() -> dict[str, int]:
     """Return how many events of all indexed topics have an anomaly, by kind."""
-    live = IndexedPartition.objects.filter(live=True).values("pk")
+    if leaves_types_out():
+        each = anomalies_within(AnomalyRow.objects.filter(partition__live=True)).order_by()
+        return dict(each.values_list("kind").annotate(total=Count("id")))
+    live = live_partitions().values("pk")
     rows = AnomalyCount.objects.filter(partition_id__in=live).values("kind").annotate(total=Sum("events"))
     return {row["kind"]: row["total"] for row in rows}
 
@@ -41,7 +45,7 @@ def anomaly_lines(
     kind: str, *, before: int | None = None, after: int | None = None, limit: int, streams: Sequence[int] | None = None
 ) -> Page[AnomalyLine]:
     """Return anomalies of a kind (of these streams, if given), the last found first. Page tokens are their numbers."""
-    rows = AnomalyRow.objects.filter(kind=kind, partition__live=True)
+    rows = anomalies_within(AnomalyRow.objects.filter(kind=kind, partition__live=True))
     if streams is not None:
         rows = rows.filter(stream_id__in=streams)
     if after is not None:

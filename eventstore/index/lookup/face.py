@@ -11,6 +11,7 @@ from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queri
 from eventstore.index.lookup.labels import labelled, with_label
 from eventstore.index.lookup.spelled import labelled_anywhere, pointers_spelled, positions_spelled
 from eventstore.index.lookup.value_lookup import by_value
+from eventstore.index.tables.extents import whole_partitions
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page, Position
@@ -44,6 +45,10 @@ class IndexFace:
     def topics(self) -> Mapping[str, IndexedTopic]:
         """What the index knows of each topic, by name."""
         return {topic.topic: topic for topic in queries.indexed_topics()}
+
+    def is_whole(self, topic: str) -> bool:
+        """Whether every event of the topic is within the extent that is asked for (``eventstore.extent``)."""
+        return whole_partitions().filter(topic=topic).exists()
 
     def progress(self) -> tuple[IndexProgress, Sequence[TopicProgress]]:
         """How far the index is: with everything together that the store still has, and with each topic, by name."""

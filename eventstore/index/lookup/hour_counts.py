@@ -11,6 +11,7 @@ from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import HourCount, NameRow, current_partitions
 from eventstore.index.tables.blocks import TIMELESS
+from eventstore.index.tables.extents import whole_partitions
 from eventstore.index.tables.names import Names
 from eventstore.model.pointers import MiddleHours, OutlyingEvents
 
@@ -182,8 +183,8 @@ def event_types_like(words: Sequence[str], limit: int = MOST_TYPES) -> Mapping[s
     for word in words:
         names = names.filter(text__icontains=word)
     numbers = dict(names.order_by("text").values_list("pk", "text")[:MOST_NAMES]) if words else {}
-    rows = HourCount.objects.filter(type_id__in=numbers, partition_id__in=current_partitions().values("pk"))
-    topics = dict(current_partitions().values_list("pk", "topic"))
+    rows = HourCount.objects.filter(type_id__in=numbers, partition_id__in=whole_partitions().values("pk"))
+    topics = dict(whole_partitions().values_list("pk", "topic"))
     found: dict[str, set[str]] = {}
     for type, partition in rows.values_list("type_id", "partition_id").distinct():
         found.setdefault(numbers[type], set()).add(topics.get(partition, ""))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
+from eventstore.index.tables.extents import has_type, live_partitions
 from eventstore.index.tables.names import Names
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
@@ -35,7 +36,7 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
     of_types = {columns.types[number] for _, columns, number in there} | {type for type, _ in streams.values()}
     of_values = {name for _, columns, number in there for name, _ in columns.values.get(number, ())}
     texts = names.texts_of(of_types | of_values)
-    return [
+    pointers = [
         _pointer(
             partitions[partition],
             ordinal,
@@ -48,6 +49,7 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
         )
         for (partition, ordinal), columns, number in there
     ]
+    return [pointer for pointer in pointers if has_type(pointer.aggregate_type)]
 
 
 def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
@@ -143,7 +145,7 @@ def _blocks_at(places: Iterable[PlaceOf]) -> Iterator[tuple[PlaceOf, bytes]]:
 
 
 def _live(partitions: set[int]) -> dict[int, IndexedPartition]:
-    return {row.pk: row for row in IndexedPartition.objects.filter(pk__in=partitions, live=True)}
+    return {row.pk: row for row in live_partitions().filter(pk__in=partitions)}
 
 
 def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:

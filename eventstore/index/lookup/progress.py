@@ -8,8 +8,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from eventstore.index.models import IndexedPartition, IndexerRow, current_partitions
+from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.tables import sql
+from eventstore.index.tables.extents import current_partitions, live_partitions
 from eventstore.model.events import Position
 from eventstore.model.progress import IndexProgress, TopicMadeAnew, TopicProgress, TroubledPartition
 
@@ -32,7 +33,7 @@ def running_indexers() -> int:
 
 def made_anew() -> list[TopicMadeAnew]:
     """Return the topics that were made anew since they were first indexed, the latest first."""
-    rows = IndexedPartition.objects.filter(live=True, ended_at__isnull=False).order_by("-ended_at", "topic", "number")
+    rows = live_partitions().filter(ended_at__isnull=False).order_by("-ended_at", "topic", "number")
     by_topic: dict[str, list[IndexedPartition]] = {}
     for row in rows:
         by_topic.setdefault(row.topic, []).append(row)

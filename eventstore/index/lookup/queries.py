@@ -10,14 +10,14 @@ from eventstore.index.lookup.aggregate_rows import (
     build_aggregate,
     id_begins_with,
     is_counted_per_source,
-    live_streams,
     read_aggregates,
 )
 from eventstore.index.lookup.anomaly_lookup import counts_of_streams
 from eventstore.index.lookup.key_tables import places
 from eventstore.index.lookup.pointers import ordinals_at, pointers_at
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals_on
-from eventstore.index.models import IndexedPartition, StreamRow, TypeCount, current_partitions
+from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
+from eventstore.index.tables.extents import current_partitions, live_partitions, live_streams, type_counts
 from eventstore.index.tables.keys import Link, hashed
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
@@ -87,7 +87,8 @@ def aggregate_type_named(name: str) -> AggregateType | None:
 def _counted(counts: QuerySet[TypeCount]) -> list[AggregateType]:
     """The types of these counts, by name."""
     rows = (
-        counts.filter(partition_id__in=_live_partitions().values("pk"))
+        type_counts(counts)
+        .filter(partition_id__in=live_partitions().values("pk"))
         .values("type_id")
         .annotate(streams=Sum("streams"), total=Sum("events"), latest=Max("last_time"), partitions=Count("partition_id"))
     )
@@ -234,7 +235,7 @@ def at(position: Position) -> Pointer | None:
 
 def at_in_the_past(position: Position) -> Pointer | None:
     """Return the pointer at this position of a log that is gone, the newest if there are several: the topic was made anew."""
-    rows = _live_partitions().filter(topic=position.topic, number=position.partition, ended_at__isnull=False)
+    rows = live_partitions().filter(topic=position.topic, number=position.partition, ended_at__isnull=False)
     there = [(row.pk, ordinal) for row in rows.order_by("-pk") for ordinal in ordinals_at(row.pk, [position.token]).values()]
     return next(iter(pointers_at(there[:1])), None)
 
@@ -279,7 +280,7 @@ def _at_hash(table: str, hash: int, *, derived: bool) -> list[Pointer]:
 
     Originals and copies are limited separately, so that no number of copies hides an original.
     """
-    rows = _live_partitions()
+    rows = live_partitions()
     events = TopicKind.EVENTS.value
     which = rows.exclude(kind=events) if derived else rows.filter(kind=events)
     found = places(table, hash, list(which.values_list("pk", flat=True)), limit=MOST_CANDIDATES)
@@ -289,10 +290,6 @@ def _at_hash(table: str, hash: int, *, derived: bool) -> list[Pointer]:
 def _originals(found: Iterable[Pointer], limit: int) -> list[Pointer]:
     kept = [pointer for pointer in found if pointer.version is not None]
     return sorted(kept, key=lambda pointer: (pointer.time, pointer.position.topic, pointer.ordinal))[:limit]
-
-
-def _live_partitions() -> "QuerySet[IndexedPartition]":
-    return IndexedPartition.objects.filter(live=True)
 
 
 def _streams_of(type: str, id: str) -> "QuerySet[StreamRow]":

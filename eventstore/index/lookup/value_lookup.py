@@ -8,8 +8,8 @@ from itertools import groupby, zip_longest
 from eventstore.index.lookup.key_tables import Place, places
 from eventstore.index.lookup.pointers import open_blocks, pointers_at
 from eventstore.index.lookup.stream_keys import places_of, stretches_everywhere
-from eventstore.index.models import IndexedPartition
 from eventstore.index.tables.blocks import FULL
+from eventstore.index.tables.extents import live_partitions
 from eventstore.index.tables.keys import value_hash
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
@@ -85,7 +85,7 @@ def _counted(names: Mapping[int, int], events: int, *, complete: bool) -> Counte
 
 def _candidates(hash: int) -> tuple[list[Place], bool]:
     """Return the places of events that may have the value, and whether these are all."""
-    rows = IndexedPartition.objects.filter(live=True, kind=TopicKind.EVENTS.value)
+    rows = live_partitions().filter(kind=TopicKind.EVENTS.value)
     partitions = list(rows.values_list("pk", flat=True))
     first = places("index_linkkey", hash, partitions, limit=MOST_LOOKED_AT + 1)
     if len(first) <= MOST_LOOKED_AT:

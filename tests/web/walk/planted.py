@@ -1,7 +1,7 @@
 """The store that the walk goes through: markers wherever a publisher may write something about a person."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -85,7 +85,6 @@ extensions.tenant = {{ from = "property", name = "tenant" }}
 topics = ["{TOPIC}"]
 name = "email"
 path = "email"
-
 [[searchable]]
 topics = ["{TOPIC}"]
 name = "city"
@@ -109,11 +108,11 @@ TIME = "2024-05-01T09:00:00Z"
 
 
 @contextmanager
-def furnished(markers: Markers = MARKERS) -> Iterator[Desk]:
-    """The desk with everything planted, in the configuration that shows least. Store and index are filled once a process."""
-    config = parse_config(CONFIG, "walk.toml")
+def furnished(markers: Markers = MARKERS, *, more: str = "", also: Callable[[Desk], object] = id) -> Iterator[Desk]:
+    """The desk with everything planted, filled once a process, in the configuration that shows least, and more of both."""
+    config = parse_config(CONFIG + more, "walk.toml")
     with override_settings(EVENTDESK=config, EVENTDESK_HASH_KEY=HASH_KEY), opened_desk() as desk:
-        filled_once(("walk", markers.seed), lambda: _furnish(desk, markers))
+        filled_once(("walk", markers.seed, more), lambda: also(_furnish(desk, markers)))
         _ask_for_replay(desk, markers)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(type(desk.faces.store), "details", _Told(markers.word("a function's error")))
@@ -132,7 +131,7 @@ class _Told:
         return self.told
 
 
-def _furnish(desk: Desk, markers: Markers) -> None:
+def _furnish(desk: Desk, markers: Markers) -> Desk:
     """Publish and index everything, with a subscription that stands, dead letters, and a replay's copies."""
     word = markers.word
     desk.log.create_topic(TOPIC)
@@ -144,8 +143,8 @@ def _furnish(desk: Desk, markers: Markers) -> None:
     desk.log.create_topic(MAPPED)
     person: dict[str, Any] = {"number": word("a personal id"), "person": {"name": word("data.person.name")}}
     properties = {"tenant": word("properties.tenant"), word("a property's name, mapped"): "1"}
-    keys = (word("key, mapped"), word("a personal id"))
-    desk.log.append(MAPPED, [NewMessage(payload=_json(person), key=key, properties=properties) for key in keys])
+    for key in (word("key, mapped"), word("a personal id")):
+        desk.log.append(MAPPED, [NewMessage(payload=_json(person), key=key, properties=properties)])
     desk.index()
     desk.subscribe(handled=10)
     _deliver(desk)
@@ -153,6 +152,7 @@ def _furnish(desk: Desk, markers: Markers) -> None:
     messages = desk.log.read_forward(TOPIC, 0, limit=3)
     copied(desk.faces, replay_order(TOPIC, messages, subscription=NAME), messages)
     desk.index()
+    return desk
 
 
 def _deliver(desk: Desk) -> None:

@@ -1,0 +1,36 @@
+"""Rows of the desk's own tables that name a topic or a type of aggregates: those within a scope."""
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db.models import Q
+
+from dashboard.scoping.sight import Sight
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+
+M = TypeVar("M", bound="Model")
+
+
+def outside(rows: "QuerySet[Any]", sight: Sight | None) -> Q | None:
+    """What of these rows, by their columns ``topic`` and ``aggregate_type``, lies outside; ``None`` for nothing."""
+    if sight is None:
+        return None
+    topics = [name for name in _distinct(rows, "topic") if not sight.has_topic(name)]
+    types = [name for name in _distinct(rows, "aggregate_type") if not sight.has_aggregate_type(name)]
+    return Q(topic__in=topics) | Q(aggregate_type__in=types) if topics or types else None
+
+
+def seen_rows(rows: "QuerySet[M]", sight: Sight | None) -> "QuerySet[M]":
+    """Those within the scope: all of them, at no cost, where there is none."""
+    hidden = outside(rows, sight)
+    return rows if hidden is None else rows.exclude(hidden)
+
+
+def sees_act(act: Any, sight: Sight | None) -> bool:
+    """Whether an act of the record may be shown: what it was on, and all that it names besides, but for what people wrote."""
+    return sight is None or (sight.sees(act.resource) and not sight.mentions_hidden([act.details, act.outcome]))
+
+
+def _distinct(rows: "QuerySet[Any]", column: str) -> list[str]:
+    return list(rows.order_by().values_list(column, flat=True).distinct())
