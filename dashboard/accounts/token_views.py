@@ -88,7 +88,7 @@ def _form(request: HttpRequest, form: TokenForm, *, status: int = 200) -> HttpRe
         "days": form.entered("days") or DAYS,
         "most_days": tokens.MOST_DAYS,
         "roles": ROLES,
-        "role": form.entered("role") or str(Role.VIEWER),
+        "chosen_role": form.entered("role") or str(Role.VIEWER),
         "purposes": Purpose.choices,
         "purpose": form.entered("purpose") or str(Purpose.TAIL),
         "longest_reason": LONGEST_REASON,

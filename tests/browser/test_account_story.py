@@ -68,7 +68,7 @@ def tokens(page: Page) -> None:
     page.get_by_role("link", name="admin · admin").click()
     page.get_by_role("link", name="API tokens").click()
     page.get_by_role("link", name="Make token…").click()
-    page.get_by_label("Name").fill("nightly-export")
+    page.get_by_label("Name", exact=True).fill("nightly-export")
     page.get_by_label("Only these topics").fill("documents*")
     page.get_by_label("Reason").fill("Export for SUP-1")
     looked_at(page, "token-new")
@@ -103,6 +103,7 @@ def own_account(page: Page) -> None:
 
 
 def looked_at(page: Page, name: str) -> None:
+    page.evaluate("scrollTo(0, 0)")  # or what is typed below has scrolled the page under its head
     assert list(wrong_in_either_look(page)) == []
     for width, scheme in ((1440, "light"), (1024, "dark"), (390, "light")) if SHOTS else ():
         page.set_viewport_size({"width": width, "height": 900})

@@ -64,6 +64,10 @@ def test_what_makes_no_token_is_said_and_what_was_typed_stays(desk: Desk, wrong:
     assert not ApiToken.objects.exists() and acts(action="make_token") == []
 
 
+def test_the_form_says_who_fills_it_in_and_not_what_is_chosen_in_it(desk: Desk) -> None:
+    assert "admin · admin" in text(desk.get("/tokens/new/", "admin"))
+
+
 def test_a_name_is_taken_once(desk: Desk) -> None:
     make(desk)
     assert "already" in text(make(desk))
