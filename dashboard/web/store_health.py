@@ -36,20 +36,20 @@ class StoreHealth:
     words: str
     as_of: datetime
     topics: int | None = None
-    problem: StoreUnreachable | None = None
+    problem: EventStoreError | None = None
     refused: str = ""
     listed_at: datetime | None = None
 
     @property
     def outage(self) -> StoreUnreachable:
         """The error to raise or to show while it is not reachable."""
-        kind = type(self.problem) if self.problem else StoreUnreachable
+        kind = type(self.problem) if isinstance(self.problem, StoreUnreachable) else StoreUnreachable
         return kind(self.words)
 
     @property
     def heading(self) -> str:
         """What is wrong, in some words, without a full stop."""
-        return heading_of(type(self.outage))
+        return heading_of(type(self.problem) if self.problem else StoreUnreachable)
 
     @property
     def heading_in_a_sentence(self) -> str:
@@ -208,15 +208,16 @@ def last_known_outage() -> StoreUnreachable | None:
     return store.outage if store.reachable is False else None
 
 
-def heading_of(kind: type[StoreUnreachable]) -> str:
+def heading_of(kind: type[EventStoreError]) -> str:
     """What is wrong, in some words, without a full stop."""
     if issubclass(kind, NotLetIn):
         return "The event store does not let Eventdesk in"
     if issubclass(kind, NotTrusted):
         return "What answers does not prove that it is the event store"
+    if issubclass(kind, NotPermitted):
+        return "The event store does not permit this"
     return "The event store does not answer"
 
 
 def _away(error: EventStoreError) -> StoreHealth:
-    problem = error if isinstance(error, StoreUnreachable) else None
-    return StoreHealth(reachable=False, words=str(error), as_of=timezone.now(), problem=problem)
+    return StoreHealth(reachable=False, words=str(error), as_of=timezone.now(), problem=error)
