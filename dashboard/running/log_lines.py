@@ -16,6 +16,7 @@ from eventstore.model import EventStoreError
 LONGEST = 500
 """Characters of a line about a client's mistake."""
 _AGGREGATE = re.compile(r"(/aggregates/[^/\s]+/)[^/\s]+")
+_PATH = re.compile(r"""path=b?('[^']*'|"[^"]*")""")
 TELLS_NO_VALUE = (EventStoreError, OperationalError, InterfaceError, ImproperlyConfigured, ImportError, OSError)
 """Errors whose text is written for people, or tells of a connection, a file or a setting. Any other text may quote what an
 event holds: a template's error shows the whole object in which it looked for a name, a database's the row that it refused."""
@@ -31,6 +32,8 @@ class LogFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = self._line(record)
+        if record.name.startswith("daphne."):  # it names a request that it ends by its address
+            line = _PATH.sub("path=…", line)
         return _AGGREGATE.sub(r"\1…", line) if settings.EVENTDESK.personal_types else line
 
     def _line(self, record: logging.LogRecord) -> str:

@@ -71,3 +71,12 @@ def test_an_error_that_is_its_own_cause_and_a_group_of_errors_are_told() -> None
 
 def test_nobody_makes_a_line_long() -> None:
     assert len(line_of("django.security.X", "x" * 100_000)) < LONGEST + 50
+
+
+@pytest.mark.parametrize("path", ["b'/aggregates/patient/4711/'", '"/it\'s/4711"'])
+def test_a_request_that_daphne_ends_is_not_named_by_its_address(path: str) -> None:
+    said = f"Application instance <Task> for connection <WebRequest method=GET path={path} clientproto=HTTP/1.1> was killed."
+    record = logging.LogRecord("daphne.server", logging.WARNING, "", 0, said, (), None)
+    line = LogFormatter("%(message)s").format(record)
+    assert "4711" not in line
+    assert "path=… clientproto=HTTP/1.1" in line
