@@ -54,7 +54,7 @@ SECONDS = {
     "tests/contract/test_hub.py": 19,
     "tests/broker/test_diagnosis.py": 19,
     "tests/browser/test_long_addresses.py": 18,
-    "tests/web/test_access_walk.py": 18,
+    "tests/web/test_access_walk.py": 40,
     "tests/contract/test_anomalies.py": 17,
     "tests/browser/test_jobs.py": 16,
     "tests/contract/test_acknowledging.py": 16,

@@ -16,8 +16,8 @@ _NESTED = ("position", "pointer", "row", "event", "message", "backlog", "subscri
 """Attributes in which a thing has another one, in whose scope it lies."""
 _PLAIN = (str, bytes, int, float)
 _WORDS = re.compile(r"[\s\"'`(),;:=]+")
-FREE = frozenset({"reason", "ticket", "case"})
-"""Fields in which people write what they like: a word there may be that of anything."""
+FREE = frozenset({"reason", "ticket", "case", "digest"})
+"""Fields in which people write what they like, and codes: a word there may be that of anything."""
 
 
 class Sight:

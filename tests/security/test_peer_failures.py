@@ -23,8 +23,8 @@ from eventstore.search import InvalidFilter, parse_filter
 from tests.broker.test_upstream_paths import TOKEN, Recorder, check_one_part, recorder, storage
 from tests.people import PASSWORD, admin
 from tests.security.test_hostile_sockets import spoken
+from tests.web.access_table import OPEN
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk, text
-from tests.web.test_access_walk import OPEN
 from tests.web.test_hostile_filters import CATASTROPHIC, PAGES, REFUSED
 from tests.web.walk.pages import ROUTES, addresses
 

@@ -18,7 +18,8 @@ from dashboard import urls
 from dashboard.accounts import second_factor
 from dashboard.models import Person
 from tests.people import PASSWORD
-from tests.web.test_access_walk import BY_PROVIDER, METRICS, OPEN, address
+from tests.web.access_table import BY_PROVIDER, METRICS, OPEN
+from tests.web.walked import address
 
 STEP = "/login/second-step/"
 
