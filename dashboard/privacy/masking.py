@@ -14,7 +14,7 @@ from typing import Any
 
 from dashboard.privacy.documents import masked_document
 from dashboard.privacy.handles import any_is_personal, sees_id, without_own_id
-from dashboard.privacy.plans import Plan, plan_for, rules_for
+from dashboard.privacy.plans import Plan, Way, plan_for, rules_for
 from dashboard.privacy.profiles import AccessProfile, Origin, revealed_rules
 from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, treated
 from eventstore.config import DATA, MaskingRule, Show, value_path
@@ -70,17 +70,12 @@ def can_see(path: str, profile: AccessProfile, origin: Origin | None = None) -> 
     return plan.data.whole and path.startswith(DATA) if named is None else plan.data.at(named.parts).whole
 
 
-def sees_some(path: str, profile: AccessProfile, origin: Origin | None = None) -> bool:
+def sees_some(path: str, profile: AccessProfile, origin: Origin | None = None, *, plan: Plan | None = None) -> bool:
     """Whether the profile may see something of what lies at this path. If not, it must not even be looked up: whether there is
-    a value tells something."""
+    a value tells something. ``plan`` is that of the profile for this event, if it is known already."""
     if profile.sees_values or is_open(path):
         return True
-    if origin is None:
-        return False
-    plan, named = plan_of(profile, origin), value_path(path)
-    if named is None:
-        return plan.data.whole and path.startswith(DATA)
-    return plan.data.at(named.parts).open if named.head == DATA else plan.show(named) not in (None, Show.HIDDEN)
+    return origin is not None and (plan or plan_of(profile, origin)).way(path).open
 
 
 def sees_name(path: str, profile: AccessProfile, origin: Origin | None = None) -> bool:
@@ -106,13 +101,17 @@ def display_document(
     return _without_own_ids(masked_document(document, plan.data, marks=marks), origin, profile)
 
 
-def display_json(value: Any, path: str, profile: AccessProfile, origin: Origin | None = None) -> Any:
-    """As ``display_value``, but still a JSON value, with ``MASKED`` at each hidden place."""
+def display_json(
+    value: Any, path: str, profile: AccessProfile, origin: Origin | None = None, *, plan: Plan | None = None
+) -> Any:
+    """As ``display_value``, but still a JSON value, with ``MASKED`` at each hidden place. ``plan``: as for ``sees_some``."""
     if profile.sees_values:
         return value
     if is_open(path):
         return _without_personal_id(value, path, profile, origin)
-    return MASKED if origin is None else _without_own_ids(_partly(value, path, plan_of(profile, origin)), origin, profile)
+    if origin is None:
+        return MASKED
+    return _without_own_ids(_partly(value, (plan or plan_of(profile, origin)).way(path)), origin, profile)
 
 
 def plan_of(profile: AccessProfile, origin: Origin) -> Plan:
@@ -144,17 +143,13 @@ def without_marks(shown: Any) -> Any:
     return None if shown is MASKED else shown
 
 
-def _partly(value: object, path: str, plan: Plan) -> Any:
+def _partly(value: object, way: Way) -> Any:
     """The value as the plan shows it: it or a part of it, or ``MASKED``."""
-    named = value_path(path)
-    if named is None:
-        return masked_document(value, plan.data) if plan.data.whole and path.startswith(DATA) else MASKED
-    if named.head != DATA:
-        return treated(value, plan.show(named) or Show.HIDDEN)
-    state = plan.data.at(named.parts)
-    if isinstance(value, list) and _of_many(path):
-        return [masked_document(one, state) for one in value]
-    return masked_document(value, state)
+    if way.state is None:
+        return treated(value, way.show)
+    if way.many and isinstance(value, list):
+        return [masked_document(one, way.state) for one in value]
+    return masked_document(value, way.state)
 
 
 def _without_personal_id(value: Any, path: str, profile: AccessProfile, origin: Origin | None) -> Any:
@@ -173,8 +168,3 @@ def _without_own_ids(shown: Any, origin: Origin, profile: AccessProfile) -> Any:
     if isinstance(shown, list):
         return [_without_own_ids(one, origin, profile) for one in shown]
     return without_own_id(shown, origin, profile)
-
-
-def _of_many(path: str) -> bool:
-    """Whether the path is of all elements of a list, so that its value is the list of what was found in them."""
-    return "[]" in path or "[*]" in path

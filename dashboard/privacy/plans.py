@@ -8,7 +8,7 @@ from django.conf import settings
 
 from dashboard.privacy.rules_of_topics import rule_in
 from dashboard.privacy.treatments import treatment_of
-from eventstore.config import Config, MaskingRule, Parts, Show, ValuePath, Wild
+from eventstore.config import DATA, Config, MaskingRule, Parts, Show, ValuePath, Wild, value_path
 
 LONGEST_CACHED = 300
 """Characters of a topic and a type whose plan is kept."""
@@ -125,16 +125,28 @@ class State:
 DEAD = State((), ())
 
 
+class Way(NamedTuple):
+    """How the value at one path is shown. ``open``: something of it is. ``state`` is its place in a payload; a value from
+    elsewhere has none, and ``show`` says it. ``many``: the path is of all elements of a list, so that its value is the list of
+    what was found in them."""
+
+    open: bool
+    state: State | None = None
+    show: Show = Show.HIDDEN
+    many: bool = False
+
+
 class Plan:
     """How the values of one topic and type are shown."""
 
-    __slots__ = ("_names", "_rules", "data", "heads", "shows_nothing")
+    __slots__ = ("_names", "_rules", "_ways", "data", "heads", "shows_nothing")
 
     def __init__(self, rules: Sequence[MaskingRule]) -> None:
         self._rules = rules
         paths = tuple((rule.path.parts, rule.show) for rule in rules if rule.path.head == "data")
         self.data = _root(paths)
         self._names: dict[ValuePath, Show | None] = {}
+        self._ways: dict[str, Way] = {}
         self.shows_nothing = all(rule.show is Show.HIDDEN for rule in rules)
         self.heads = frozenset(rule.path.head for rule in rules)
 
@@ -148,6 +160,26 @@ class Plan:
                 return self._named(path)
             self._names[path] = self._named(path)
         return self._names[path]
+
+    def way(self, path: str) -> Way:
+        """How the value at this path is shown, as pages and stories name it: ``data.person.name``, ``key``, an expression."""
+        found = self._ways.get(path)
+        if found is None:
+            found = self._way(path)
+            if len(self._ways) < MOST_NAMES and len(path) <= LONGEST_CACHED:
+                self._ways[path] = found
+        return found
+
+    def _way(self, path: str) -> Way:
+        named = value_path(path)
+        if named is None:  # an expression, which may look at all of the payload
+            whole = self.data.whole and path.startswith(DATA)
+            return Way(whole, self.data if whole else None)
+        if named.head == DATA:
+            state = self.data.at(named.parts)
+            return Way(state.open, state, many="[]" in path or "[*]" in path)
+        show = self.show(named) or Show.HIDDEN
+        return Way(show is not Show.HIDDEN, None, show)
 
     def shows_all(self, head: str) -> bool:
         """Whether every attribute or property is shown plain."""

@@ -14,9 +14,11 @@ from dashboard.privacy import (
     DisplayValue,
     Masked,
     Origin,
+    Plan,
     display_json,
     looks_like_handle,
     origin_of,
+    plan_of,
     sees_some,
     text_of,
     without_own_id,
@@ -70,7 +72,8 @@ def story_of(event: Event, profile: AccessProfile) -> Story:
     if parts is None or event.message.encrypted or event.message.null:  # there is no value to tell
         return Story(type_alone)
     origin = None if profile.sees_values else origin_of(event)
-    seen = _seen(parts, profile, origin)
+    plan = plan_of(profile, origin) if origin else None
+    seen = _seen(parts, profile, origin, plan)
     document = _document(event, parts, seen)
     if document is _UNPARSABLE or document is _TOO_LONG:
         return Story(type_alone, payload_unreadable=document is _UNPARSABLE)
@@ -80,7 +83,7 @@ def story_of(event: Event, profile: AccessProfile) -> Story:
                 [
                     part
                     if isinstance(part, str)
-                    else _fill(part, event, document, profile, origin)
+                    else _fill(part, event, document, profile, origin, plan)
                     if part.path in seen
                     else MASKED  # not even looked up: whether there is a value must stay hidden
                     for part in parts
@@ -104,9 +107,9 @@ def type_words(event_type: str) -> str:
 _cached_words = lru_cache(maxsize=1024)(humanize_type)
 
 
-def _seen(parts: Parts, profile: AccessProfile, origin: Origin | None) -> list[str]:
+def _seen(parts: Parts, profile: AccessProfile, origin: Origin | None, plan: Plan | None) -> list[str]:
     """The paths of the placeholders of whose values the profile may see something."""
-    return [part.path for part in parts if isinstance(part, Placeholder) and sees_some(part.path, profile, origin)]
+    return [part.path for part in parts if isinstance(part, Placeholder) and sees_some(part.path, profile, origin, plan=plan)]
 
 
 def _document(event: Event, parts: Parts, seen: Sequence[str]) -> object:
@@ -122,11 +125,13 @@ def _document(event: Event, parts: Parts, seen: Sequence[str]) -> object:
         return _UNPARSABLE
 
 
-def _fill(part: Placeholder, event: Event, document: object, profile: AccessProfile, origin: Origin | None) -> DisplayValue:
+def _fill(
+    part: Placeholder, event: Event, document: object, profile: AccessProfile, origin: Origin | None, plan: Plan | None
+) -> DisplayValue:
     value = _attribute(event, part.path) if part.expression is None else _search(part, document)
     if not _fits(value):
         raise _NewShape
-    shown = display_json(without_own_id(value, event, profile), part.path, profile, origin)
+    shown = display_json(without_own_id(value, event, profile), part.path, profile, origin, plan=plan)
     if isinstance(shown, list):
         return shorten(", ".join(_named(shown)), LONGEST_VALUE) or NOT_GIVEN
     if isinstance(shown, Masked):

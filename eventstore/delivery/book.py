@@ -28,6 +28,7 @@ class Book:
             self._known.setdefault(of.topic, {})[of.name] = one
         self._found: dict[Position, Deliveries] = {}
         self._met: dict[tuple[str, int, int], Pointer] = {}
+        self._behind: dict[tuple[frozenset[str], frozenset[str]], bool] = {}
 
     def of_topic(self, topic: str) -> Mapping[str, Known]:
         """The topic's subscriptions, by name. Empty as well where the store does not tell them."""
@@ -48,7 +49,10 @@ class Book:
     def copies_are_behind(self, topics: Collection[str], there: Collection[str] = ()) -> bool:
         """Whether the index may not have read all copies of these topics' events: some may be dead-lettered or retried though
         nothing tells yet. ``there`` are the topics that the store has."""
-        return are_behind(topics, there, self._declared)
+        asked = frozenset(topics), frozenset(there)
+        if asked not in self._behind:
+            self._behind[asked] = are_behind(topics, there, self._declared)
+        return self._behind[asked]
 
     def known_at(self, position: Position) -> Deliveries | None:
         """What ``of`` said of the event here before; ``None`` if it was not asked."""
