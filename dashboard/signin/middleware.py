@@ -7,11 +7,13 @@ from http import HTTPStatus
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from dashboard.models import Person
 from dashboard.signin import answers, kept, leaving
 from dashboard.signin.checking import Standing, State, standing_of
+from dashboard.web.database_problem import database_problem
 from dashboard.web.pages import problem, wants_fragment
 from dashboard.web.problems import Problem
 
@@ -36,6 +38,14 @@ class ProviderMiddleware:
         self, request: HttpRequest, view: object, args: Sequence[object], names: Mapping[str, object]
     ) -> HttpResponse | None:
         """Nothing, where the login holds or has ended: then the page leads to the login. Otherwise why it is not shown."""
+        try:
+            return self._standing(request)
+        except DatabaseError:
+            if page := database_problem(request):
+                return page
+            raise
+
+    def _standing(self, request: HttpRequest) -> HttpResponse | None:
         match = request.resolver_match
         if (match is not None and match.url_name in NOT_ASKED) or not isinstance(request.user, Person):
             return None

@@ -157,8 +157,10 @@ def every_setting() -> frozenset[str]:
 
 
 def lost_variables(page: str) -> list[str]:
-    """Environment variables that nothing in the project reads."""
-    return [name for code in code_on(page) for name in re.findall(VARIABLE, code) if name not in variables_of_the_code()]
+    """Environment variables that nothing in the project reads. One that ends with "_" stands for all that begin so."""
+    read = variables_of_the_code()
+    families = {one[: at + 1] for one in read for at, letter in enumerate(one) if letter == "_"}
+    return [name for code in code_on(page) for name in re.findall(VARIABLE, code) if name not in read | families]
 
 
 @cache
@@ -166,7 +168,14 @@ def variables_of_the_code(*tops: str) -> frozenset[str]:
     """The environment variables that these folders read; without any, those of the whole project."""
     paths = [path for top in tops or ("eventstore", "dashboard", "scripts", "tests", "benchmarks") for path in _sources(top)]
     texts = [path.read_text(encoding="utf-8") for path in paths]
-    return frozenset(name for text in texts for name in re.findall(rf'environ(?:\.get\(|\[)"({VARIABLE})"', text))
+    one_by_one = {name for text in texts for name in re.findall(rf'environ(?:ment)?(?:\.get\(|\[)"({VARIABLE})"', text)}
+    return frozenset(one_by_one.union(*map(_family, texts)))
+
+
+def _family(text: str) -> set[str]:
+    """The variables of a module that reads all with one prefix, as ``given``."""
+    prefixes = re.findall(rf'^PREFIX = "({VARIABLE})"$', text, re.MULTILINE)
+    return {prefix + name for prefix in prefixes for name in re.findall(r'given(?:\.get\(|\[)"([A-Z_]+)"', text)}
 
 
 def _sources(top: str) -> list[Path]:

@@ -36,7 +36,8 @@ def _links(page: Path) -> set[Path]:
 
 
 def test_every_variable_that_the_desk_reads_is_documented() -> None:
-    pages = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("running.md", "point-at-your-pulsar.md"))
+    names = ("running.md", "point-at-your-pulsar.md", "sign-in.md")
+    pages = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in names)
     read = docs.variables_of_the_code("eventstore", "dashboard")
     assert len(read) > 15
     assert [name for name in sorted(read) if f"`{name}`" not in pages] == []
@@ -61,6 +62,7 @@ def test_every_variable_that_the_desk_reads_is_documented() -> None:
         (docs.lost_targets, "they make something", []),
         (docs.lost_settings, "`limits.page_size` `limits.page_sighs`", ["limits.page_sighs"]),
         (docs.lost_variables, "`EVENTDESK_DATA` `EVENTDESK_DATE`", ["EVENTDESK_DATE"]),
+        (docs.lost_variables, "`EVENTDESK_OIDC_…` `EVENTDESK_OIDC_NAME` `EVENTDESK_OIDC_NAMES`", ["EVENTDESK_OIDC_NAMES"]),
         (docs.lost_variables, "```sh\nPULSAR_TOKEN=x make run\nPULSAR_TAKEN=x make run\n```", ["PULSAR_TAKEN"]),
         (docs.lost_addresses, "`/topics/<topic>/tail/live/` `/topics/` `/tropics/` `/run/secrets/x`", ["/tropics/"]),
         (docs.lost_labels, "*Pause*, *Paws* and **Paws** and *paws*", ["Paws"]),

@@ -166,8 +166,9 @@ def answered(desk: Desk, question: str, id: str, role: str) -> tuple[int, list[s
 
 
 def _without_what_changes(said: str) -> str:
-    """Without tokens against forgery, and times."""
+    """Without tokens against forgery, the request's own id, and times."""
     said = re.sub(r'(csrfmiddlewaretoken" value|data-opened|nonce|X-CSRFToken)[^ >]*', r"\1", said)
+    said = re.sub(r"'X-Request-ID': '\w+'", "", said)
     said = re.sub(r"'Content-Length': '\d+'", "", said)  # of times with more or fewer digits
     return re.sub(r"<time.*?</time>|\d+ (?:milli)?seconds?( ago)?|just now|\"X-CSRFToken\"[^}]*", "", said)
 
