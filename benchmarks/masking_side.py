@@ -91,7 +91,7 @@ def _of(role: str, url: str, events: list[Any]) -> dict[str, float]:
     from eventstore.streams import Row
 
     person = Person.objects.create_user(username=role, role=role)
-    browser = Client(SERVER_NAME="127.0.0.1")
+    browser = Client(SERVER_NAME="127.0.0.1", HTTP_X_FORWARDED_PROTO="https")
     browser.force_login(person)
     profile = profile_of(person)
     rows = [Row(position=event.position, event=event) for event in events]

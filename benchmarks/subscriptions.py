@@ -228,7 +228,7 @@ def _browser(name: str = "bench") -> "Client":
 
     from dashboard.models import Person, Role
 
-    browser = Client(SERVER_NAME="127.0.0.1")
+    browser = Client(SERVER_NAME="127.0.0.1", HTTP_X_FORWARDED_PROTO="https")
     browser.force_login(Person.objects.create_user(username=name, role=Role.SUPPORT))
     return browser
 

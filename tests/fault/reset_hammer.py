@@ -50,7 +50,7 @@ def prepare(topic: str, *names: str) -> None:
 
 
 def reset(topic: str, who: str, *names: str) -> dict[str, int]:
-    browser = Client(HTTP_HOST="localhost")
+    browser = Client(HTTP_HOST="localhost", HTTP_X_FORWARDED_PROTO="https")
     browser.force_login(person(Role.SUPPORT, who))
     topic = gateway.desk().log.topic(topic).name
     forms = {name: form(browser, topic, name) for name in names}

@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 from urllib.request import OpenerDirector
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
 
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import AuditEntry, Role
@@ -190,7 +191,19 @@ def closed_tail(scene: Scene) -> tuple[int, bool]:
 
 
 def tail_of(scene: Scene, count: int) -> int:
-    """Follow the topic from its beginning until so many events have come; return how many have."""
+    """Follow the topic from its beginning until so many events have come; return how many have.
+
+    As the page does, it comes again where the desk has not asked the broker anew yet.
+    """
+    for _ in range(30):
+        try:
+            return followed(scene, count)
+        except ConnectionClosedError:
+            time.sleep(1.0)
+    return followed(scene, count)
+
+
+def followed(scene: Scene, count: int) -> int:
 
     async def watch() -> int:
         async with socket(scene.desk, scene.topic, cookie=cookie_of(scene.desk, "anna", PASSWORD)) as connection:
