@@ -43,6 +43,6 @@ def test_the_faces_before_it_are_as_wide_so_that_nothing_moves() -> None:
 
 def test_every_page_loads_it_once_and_before_it_is_asked_for() -> None:
     heads = [path for path in (ROOT / "templates").rglob("*.html") if "<!doctype html>" in path.read_text("utf-8")]
-    assert len(heads) == 4
+    assert len(heads) == 7
     assert all(path.read_text("utf-8").count('{% include "components/_head.html" %}') == 1 for path in heads)
     assert (ROOT / "templates/components/_head.html").read_text("utf-8").count('rel="preload"') == 1
