@@ -54,8 +54,13 @@ def metrics(sees: Sees = everything) -> Iterator[Metric]:
 def _family(name: str, help: str, rows: Rows, labels: Sequence[str] = ()) -> Metric:
     family = GaugeMetricFamily(name, help, labels=list(labels))
     for values, number in rows:
-        family.add_metric(list(values), number)
+        family.add_metric([_plain(value) for value in values], number)
     return family
+
+
+def _plain(name: str) -> str:
+    """A broker's names may hold any sign, and a NUL ends the text for Prometheus. Escaped, no two become one."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
 
 
 def _one(name: str, help: str, number: float) -> Metric:

@@ -85,6 +85,36 @@ for again in range(2):
 print(verify(), *(row.state for row in rows()))
 """
 
+AT_ONE_MOMENT = r"""
+import time; from threading import Thread
+from django.db import connection
+from dashboard.auditing.chain import DatabaseRecord; from dashboard.auditing.one_call import LOCK
+from dashboard.models import AuditEntry
+from eventstore.actions import Actor, Ending, Outcome, topic_resource
+record = DatabaseRecord(); act = record.intended(Actor(name="anna"), "look", topic_resource("patients"), {})
+connection.ensure_connection()
+def end():
+    record.ended(act, Outcome(ending=Ending.DONE)); connection.close()
+other = connection.copy(); other.set_autocommit(False); cursor = other.cursor()
+cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+threads, waiting = [Thread(target=end) for _ in range(8)], 0
+for thread in threads: thread.start()
+while waiting < 8:
+    time.sleep(0.01); cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    [waiting] = cursor.fetchone()
+other.rollback(); other.close()
+for thread in threads: thread.join()
+print(*AuditEntry.objects.filter(act=act).order_by("number").values_list("state", flat=True))
+"""
+NAMES_IN_ALERTS = r"""
+from datetime import UTC, datetime
+from dashboard.models import Alert; from dashboard.observing.alerts.conditions import Condition
+from dashboard.observing.alerts.standing import note; from eventstore.config import About
+names = ["nul\0", "half \ud800", "long" * 1000]
+note([Condition(kind=About.STUCK, words="", path="/", topic=name, subscription=name) for name in names], datetime.now(UTC))
+print(Alert.objects.count())
+"""
+
 
 @pytest.mark.postgres
 def test_on_postgresql_names_of_every_kind_are_chained_and_an_end_that_is_told_again_is_written_once(
@@ -94,6 +124,8 @@ def test_on_postgresql_names_of_every_kind_are_chained_and_an_end_that_is_told_a
     environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "DATABASE_URL": url}
     migrate(environment)
     assert whole_chain(environment, HOSTILE) == f"None {' '.join(['intended', 'done', 'failed'] * 2)}"
+    assert whole_chain(environment, AT_ONE_MOMENT) == "intended done", "however many tell it at one moment"
+    assert whole_chain(environment, NAMES_IN_ALERTS) == "3"
 
 
 def on_a_server_that_writes_late(server: LocalPostgres, folder: Path) -> dict[str, str]:

@@ -153,6 +153,16 @@ def test_no_label_holds_an_aggregate_a_payload_or_a_person(desk: Desk) -> None:
     assert "support" not in text.replace("unsupported", "")
 
 
+def test_a_name_of_a_broker_that_text_cannot_hold_is_a_label_with_escapes(desk: Desk) -> None:
+    desk.publish(1)
+    for name in ("nul\0", "nul\1", "line\nbreak"):
+        desk.subscribe(name)
+    desk.faces.backlogs.current()
+    text = scraped().content.decode()
+    assert text.replace("\n", "").isprintable()
+    assert len([line for line in text.splitlines() if line.startswith("eventdesk_backlog_events{")]) == 3
+
+
 def test_a_token_with_topics_of_its_own_is_told_of_no_others(desk: Desk) -> None:
     desk.publish(3)
     desk.publish(2, topic="letters")

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from dashboard.auditing.entries import storable
 from dashboard.models import Alert, AlertMessage
 from dashboard.observing.alerts.channels import channels
 from dashboard.observing.alerts.conditions import Condition
@@ -40,7 +41,7 @@ def note(found: Sequence[Condition], now: datetime) -> ToTell:
 
 def _keep(found: Mapping[str, Condition], kept: Mapping[str, Alert], now: datetime) -> None:
     new = [
-        Alert(key=key, kind=one.kind, topic=one.topic, subscription=one.subscription, began=now)
+        Alert(key=key, kind=one.kind, topic=storable(one.topic), subscription=storable(one.subscription), began=now)
         for key, one in found.items()
         if key not in kept
     ]
