@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.db.backends.signals import connection_created
 
+from dashboard.running.last_errors import log_unhandled
 from dashboard.setup.private_files import on_connection
 from eventstore.search import use_key
 
@@ -49,6 +50,7 @@ class DashboardConfig(AppConfig):
         self._shared: dict[Callable[[], Any], Any] = {}
 
     def ready(self) -> None:
+        log_unhandled()
         use_key(settings.EVENTDESK_HASH_KEY or settings.SECRET_KEY)
         connection_created.connect(on_connection, dispatch_uid="dashboard.private_files")
         for module in REGISTER_THEMSELVES:

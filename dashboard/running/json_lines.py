@@ -12,11 +12,11 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
-from types import TracebackType
 from typing import Any
 
 from dashboard.running.current_request import CURRENT
 from dashboard.running.instruments import process_name
+from dashboard.running.last_errors import log_unhandled
 from dashboard.running.log_lines import LogFormatter
 
 FIELDS = ("route", "method", "status", "milliseconds")
@@ -78,7 +78,7 @@ def _own_stderr() -> TextIOWrapper:
     if not _taken:
         _taken.append(_Taken())
         atexit.register(give_back)
-        sys.excepthook = _log_last_error
+        log_unhandled()
     return _taken[0].own
 
 
@@ -86,10 +86,6 @@ def give_back() -> None:
     """Before the process ends, or becomes another program."""
     while _taken:
         _taken.pop().give_back()
-
-
-def _log_last_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    logging.getLogger("eventdesk").critical("This process ends by an unforeseen error.", exc_info=(kind, error, trace))
 
 
 def _pass_on(reads: int, own: TextIOWrapper) -> None:

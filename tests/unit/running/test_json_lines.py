@@ -16,11 +16,27 @@ from tests.desk_template import ROOT, plain_environment
 SETUP = "import django, logging, os, sys; django.setup(); log = logging.getLogger('desk.test')\n"
 
 
+ANY_ERROR = """
+import gc, threading
+class Held:
+    def __repr__(self): return "patient-0815"
+    def __del__(self): int("patient-0815")
+thread = threading.Thread(target=int, args=("patient-0815",), name="patient-0815"); thread.start(); thread.join()
+held = Held(); del held; gc.collect()
+int("patient-0815")
+"""
+
+
 def ran(folder: Path, code: str) -> tuple[int, list[dict[str, Any]]]:
     """Run this with the desk's settings; return the exit code and the lines."""
-    environment = {**plain_environment(folder), "EVENTDESK_LOG_FORMAT": "json", "EVENTDESK_PROCESS": "web-1"}
+    returncode, told = told_by(folder, code, "json")
+    return returncode, [json.loads(line) for line in told.splitlines()]
+
+
+def told_by(folder: Path, code: str, format: str) -> tuple[int, str]:
+    environment = {**plain_environment(folder), "EVENTDESK_LOG_FORMAT": format, "EVENTDESK_PROCESS": "web-1"}
     done = forked.run([sys.executable, "-c", SETUP + code], cwd=ROOT, env=environment, timeout=60)
-    return done.returncode, [json.loads(line) for line in done.stderr.decode().splitlines()]
+    return done.returncode, done.stderr.decode()
 
 
 def test_a_line_is_an_object_with_its_time_level_logger_and_process(tmp_path: Path) -> None:
@@ -37,10 +53,21 @@ def test_a_traceback_has_no_text_that_may_quote_an_event(tmp_path: Path) -> None
     assert "0815" not in json.dumps(line)
 
 
-def test_an_error_that_ends_the_process_is_a_line_without_its_text(tmp_path: Path) -> None:
-    code, (line,) = ran(tmp_path, "int('patient-0815')")
-    assert (code, line["level"], line["logger"]) == (1, "CRITICAL", "eventdesk")
-    assert "0815" not in json.dumps(line)
+def test_an_error_that_ends_a_process_or_a_thread_or_nothing_is_a_line_without_its_text(tmp_path: Path) -> None:
+    code, lines = ran(tmp_path, ANY_ERROR)
+    assert code == 1
+    assert [(line["level"], line["logger"]) for line in lines] == [
+        ("ERROR", "eventdesk"),
+        ("ERROR", "eventdesk"),
+        ("CRITICAL", "eventdesk"),
+    ]
+    assert "0815" not in json.dumps(lines)
+
+
+def test_lines_for_people_have_no_text_of_such_an_error_either(tmp_path: Path) -> None:
+    code, told = told_by(tmp_path, ANY_ERROR, "lines")
+    assert (code, told.count("Traceback "), told.count("builtins.ValueError: (")) == (1, 3, 3)
+    assert "0815" not in told
 
 
 def test_what_libraries_and_children_write_to_standard_error_becomes_lines_too(tmp_path: Path) -> None:
