@@ -15,6 +15,7 @@ from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
 from dashboard.auditing.acts import Act, Wanted, count_acts, oldest_acts
 from dashboard.auditing.entries import line_of
+from dashboard.auditing.one_call import flush
 from dashboard.auditing.verification import rows, rows_of
 from dashboard.gateway import desk, sight
 from dashboard.record.action_rules import EXPORT_RECORD, record_resource
@@ -112,6 +113,7 @@ def _whole() -> Iterator[bytes]:
         if len(lines) == PIECE:
             yield b"".join(lines)
             lines = []
+    flush()  # a crash of the database must leave no file with more entries than the record
     yield b"".join(lines)
 
 

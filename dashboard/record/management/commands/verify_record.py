@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from dashboard.access.actors import command_line_actor
 from dashboard.auditing import noted
 from dashboard.auditing.entries import Row, line_of
+from dashboard.auditing.one_call import flush
 from dashboard.auditing.sealing import seal_settings
 from dashboard.auditing.seals.file import Kept, kept_in
 from dashboard.auditing.seals.keys import public_key
@@ -37,6 +38,7 @@ class Command(BaseCommand):
             with _exported(export) as file:
                 counted = _Counted(file)
                 broken = verify(kept.seals, seen=counted.add)
+                flush()  # a crash of the database must leave no file with more entries than the record
         except EventStoreError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
