@@ -45,6 +45,11 @@ class Scope:
         return self.has_topic(topic) and self.has_aggregate_type(aggregate_type)
 
     @property
+    def has_no_topic(self) -> bool:
+        """Whether it names none at all: whoever has it sees nothing."""
+        return not self.topics or (self.within is not None and self.within.has_no_topic)
+
+    @property
     def limits_nothing(self) -> bool:
         mine = ANY in self.topics and ANY in self.aggregate_types
         return mine and (self.within is None or self.within.limits_nothing)

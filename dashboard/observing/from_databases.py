@@ -76,8 +76,9 @@ def _index(sees: Sees) -> Iterator[Metric]:
     yield _one("eventdesk_index_topics", "Watched topics in the index.", len(watched))
     yield _one("eventdesk_index_events", "Events in the index, of watched topics.", sum(t.progress.indexed for t in watched))
     late = list(behind.values())
-    whole = NEVER if NEVER in late else max(late, default=0.0)
-    yield _one("eventdesk_index_behind_seconds", "Since all watched topics were indexed; -1 if one never was.", whole)
+    whole = NEVER if NEVER in late else max(late, default=NEVER)
+    help = "Since all watched topics were indexed; -1 if one never was, or there is none."
+    yield _one("eventdesk_index_behind_seconds", help, whole)
     late_first = sorted(watched, key=lambda one: (NEVER < behind[one.topic] < LATE, one.topic))
     told = late_first[:MOST_TOPICS]
     rows = [([topic.topic], behind[topic.topic]) for topic in told]
@@ -144,9 +145,10 @@ def _oldest(line: Line) -> float:
 
 
 def _jobs(sees: Sees) -> Iterator[Metric]:
-    counts = desk().jobs.counts()
-    rows = [([state.value], float(counts.get(state, 0))) for state in State]
-    yield _family("eventdesk_jobs", "Jobs by state; those that have ended are all that ever did.", rows, ["state"])
+    if sees is everything:  # a job may act on several topics, and counts tell of all
+        counts = desk().jobs.counts()
+        rows = [([state.value], float(counts.get(state, 0))) for state in State]
+        yield _family("eventdesk_jobs", "Jobs by state; those that have ended are all that ever did.", rows, ["state"])
     yield _one("eventdesk_job_workers", "Job processes that run.", desk().jobs.workers())
 
 
@@ -157,7 +159,8 @@ def _record(sees: Sees) -> Iterator[Metric]:
     counted = Refusal.objects.filter(until__gt=now)
     refusals = counted.count() + (counted.aggregate(more=Sum("more"))["more"] or 0)
     yield _one("eventdesk_refusals", "Refusals that are counted now: each counts for ten minutes from its first.", refusals)
-    told = Counter(Alert.objects.exclude(told=None).values_list("kind", flat=True))
+    alerts = Alert.objects.exclude(told=None).values_list("kind", "topic")
+    told = Counter(kind for kind, topic in alerts if not topic or sees(topic))
     rows = [([about.value], float(told[about.value])) for about in About]
     yield _family("eventdesk_alerts", "Alerts that were told and are not over.", rows, ["about"])
     waiting = AlertMessage.objects.filter(ended=None).count()

@@ -15,8 +15,9 @@ from dashboard.observing.who_may import READ_METRICS, Reader, Refusal, reader_of
 
 WHERE = "metrics"
 SAID = {
-    Refusal.NO_TOKEN: "Show an API token for metrics: Authorization: Bearer <token>. See docs/metrics.md.\n",
-    Refusal.NOT_ALLOWED: "This API token is not for metrics. See docs/metrics.md.\n",
+    Refusal.NO_TOKEN: (401, "Show an API token for metrics: Authorization: Bearer <token>. See docs/metrics.md.\n"),
+    Refusal.NOT_ALLOWED: (403, "This API token is not for metrics. See docs/metrics.md.\n"),
+    Refusal.SEES_NOTHING: (403, "No scope gives this API token's role any topic. See docs/metrics.md.\n"),
 }
 
 
@@ -27,7 +28,8 @@ class _Told(Collector):
         self.reader = reader
 
     def collect(self) -> Iterator[Metric]:
-        yield from from_databases.metrics(self.reader.scope.has_topic)
+        scope = self.reader.scope
+        yield from from_databases.metrics(from_databases.everything if scope.limits_nothing else scope.has_topic)
         yield from of_process.metrics()
 
 
@@ -42,7 +44,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     note_refusal(NOBODY, WHERE, READ_METRICS)
-    response = HttpResponse(SAID[refusal], status=refusal.value, content_type="text/plain")
+    status, text = SAID[refusal]
+    response = HttpResponse(text, status=status, content_type="text/plain")
     response["WWW-Authenticate"] = "Bearer"
     return response
 

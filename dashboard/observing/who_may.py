@@ -4,7 +4,7 @@ A proxy on this machine is a peer on loopback too, whoever it speaks for. So no 
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from ipaddress import ip_address
 
 from django.conf import settings
@@ -20,9 +20,11 @@ LEFT_BY_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X
 
 
 class Refusal(Enum):
-    NO_TOKEN = 401
+    NO_TOKEN = auto()
     """None was shown, or one that is not in force."""
-    NOT_ALLOWED = 403
+    NOT_ALLOWED = auto()
+    SEES_NOTHING = auto()
+    """No scope gives it a topic: figures of nothing would look like those of a desk that is well."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +41,10 @@ def reader_of(request: HttpRequest) -> Reader | Refusal:
         token = tokens.token_of(request)
         if token is None:
             return Refusal.NO_TOKEN
-        return Reader(token=token, scope=scope_of(token)) if policy.allows(token, READ_METRICS) else Refusal.NOT_ALLOWED
+        if not policy.allows(token, READ_METRICS):
+            return Refusal.NOT_ALLOWED
+        scope = scope_of(token)
+        return Refusal.SEES_NOTHING if scope.has_no_topic else Reader(token=token, scope=scope)
     return Reader() if is_of_this_machine(request) else Refusal.NO_TOKEN
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError
 from django.test import Client
 from django.test.utils import override_settings
 
 from dashboard.access import tokens
-from dashboard.models import ApiToken, Purpose, Refusal, Role
+from dashboard.models import Alert, ApiToken, Purpose, Refusal, Role
 from dashboard.observing import from_databases
 from eventstore.config.loading import parse_config
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk
@@ -173,8 +174,35 @@ def test_a_token_with_topics_of_its_own_is_told_of_no_others(desk: Desk) -> None
     assert 'topic="letters"' in text
     assert TOPIC not in text
     scoped = parse_config('[[access.scope]]\nroles = ["viewer"]\ntopics = ["letters"]\naggregate_types = ["*"]', "scopes.toml")
+    for kind in ("stuck", "stuck", "dead_letters"):
+        now = datetime.now(UTC)
+        Alert.objects.create(key=f"{Alert.objects.count()}", kind=kind, topic=TOPIC, began=now, told=now)
+    Alert.objects.filter(key="0").update(topic="letters")
     with override_settings(EVENTDESK=scoped):
-        assert TOPIC not in Client().get("/metrics", headers=metrics_token()).content.decode()
+        text = Client().get("/metrics", headers=metrics_token()).content.decode()
+    assert TOPIC not in text
+    assert "eventdesk_jobs{" not in text
+    assert {name: number for name, number in series(text).items() if "eventdesk_alerts" in name and number} == {
+        'eventdesk_alerts{about="stuck"}': 1
+    }
+
+
+def test_a_token_that_sees_no_topic_reads_no_figures_of_a_desk_that_is_well(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.publish(3)
+    scope = '[[access.scope]]\nroles = ["viewer"]\n{0}topics = ["letters"]\naggregate_types = ["*"]'
+    by_group = parse_config(scope.format('groups = ["clinics"]\n'), "scopes.toml")
+    with override_settings(EVENTDESK=by_group):
+        answer = Client().get("/metrics", headers=metrics_token())
+        narrowed = Client().get("/metrics", headers=metrics_token(topics=["letters"]))
+        call_command("create_token", "prometheus", "--role", "viewer", "--days", "1", "--for", "metrics")
+    assert (answer.status_code, narrowed.status_code) == (403, 403)
+    assert "No scope gives" in answer.content.decode()
+    assert "No scope gives the role viewer any topic" in capsys.readouterr().err
+    with override_settings(EVENTDESK=parse_config(scope.format(""), "scopes.toml")):
+        found = series(Client().get("/metrics", headers=metrics_token()).content.decode())
+    assert found["eventdesk_index_behind_seconds"] == -1, "there is no such topic"
 
 
 def test_a_database_that_is_away_takes_its_own_part_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from dashboard.access import tokens
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.access.command_actions import MAKE_TOKEN, api_token
+from dashboard.access.scopes import scope_of
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Purpose, Role
 from eventstore.actions import perform
@@ -58,3 +59,5 @@ class Command(BaseCommand):
             raise CommandError(f"There is a token {name!r} already. Nothing was changed.") from error
         self.stdout.write(f"{name} holds until {token.ends:%Y-%m-%d %H:%M} UTC, with the role {role}.")
         self.stdout.write(f"Token: {text}")
+        if purpose is Purpose.METRICS and scope_of(token).has_no_topic:
+            self.stderr.write(f"No scope gives the role {role} any topic, so /metrics refuses this token (docs/metrics.md).")
