@@ -39,7 +39,7 @@ class AllLetters:
 
 def dead_letters(lines: Sequence[Line], most: int) -> AllLetters | None:
     """What dead-letter topics hold; ``None`` if nothing waits in any."""
-    kept = _kept(lines)
+    kept = kept_letters(lines)
     holding = [pair for pair in counted_letters(lines) if pair[0]]
     holding.sort(key=lambda pair: (-pair[0], pair[1].topic))
     owners = [(line.topic.name, line.subscription.name) for line in lines if not line.topic.derived]
@@ -50,13 +50,13 @@ def dead_letters(lines: Sequence[Line], most: int) -> AllLetters | None:
 
 def counted_letters(lines: Iterable[Line]) -> list[tuple[int, IndexedTopic]]:
     """The letters that wait in each dead-letter topic, with the topic: all that it ever held where no subscription tells."""
-    kept = _kept(lines)
+    kept = kept_letters(lines)
     indexed = desk().index.topics().values()
     there = [topic for topic in indexed if topic.gone_at is None and topic.kind == TopicKind.DEAD_LETTER]
     return [(kept.get(topic.topic, topic.events), topic) for topic in there]
 
 
-def _kept(lines: Iterable[Line]) -> dict[str, int]:
+def kept_letters(lines: Iterable[Line]) -> dict[str, int]:
     """How many letters wait, by topic, of the topics of which a subscription tells that: the desk's own, or else the only
     one."""
     found: dict[str, list[Line]] = {}

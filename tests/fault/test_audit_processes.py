@@ -108,10 +108,11 @@ print(*AuditEntry.objects.filter(act=act).order_by("number").values_list("state"
 """
 NAMES_IN_ALERTS = r"""
 from datetime import UTC, datetime
-from dashboard.models import Alert; from dashboard.observing.alerts.conditions import Condition
+from dashboard.models import Alert; from dashboard.observing.alerts.conditions import Condition, Seen
 from dashboard.observing.alerts.standing import note; from eventstore.config import About
 names = ["nul\0", "half \ud800", "long" * 1000]
-note([Condition(kind=About.STUCK, words="", path="/", topic=name, subscription=name) for name in names], datetime.now(UTC))
+wrong = [Condition(kind=About.STUCK, words="", path="/", topic=name, subscription=name) for name in names]
+note(Seen(wrong=wrong, there=set(), kinds={About.STUCK}), datetime.now(UTC))
 print(Alert.objects.count())
 """
 

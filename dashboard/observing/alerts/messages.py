@@ -22,15 +22,21 @@ _OVER = {
     About.INDEX_BEHIND: "The index has caught up",
     About.SEAL_MISSING: "The audit record is sealed again",
 }
+_NOT_THERE = {
+    About.STUCK: "The subscription {subscription} of {topic}, which did not move, is no longer there",
+    About.DEAD_LETTERS: "{topic}, which had dead letters, is no longer there",
+    About.SEAL_MISSING: "Seals of the audit record are no longer set up",
+}
+"""Of what is over only because there is no such thing any more."""
 
 
 @dataclass(kw_only=True, slots=True)
 class ToTell:
-    """``grown``: how many letters came since they were told of, by condition."""
+    """``grown``: how many letters came since they were told of, by condition. ``over``: whether its subject is still there."""
 
     begun: list[Condition] = field(default_factory=list)
     grown: list[tuple[Condition, int]] = field(default_factory=list)
-    over: list[Alert] = field(default_factory=list)
+    over: list[tuple[Alert, bool]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.begun or self.grown or self.over)
@@ -40,7 +46,7 @@ def body_of(told: ToTell, now: datetime) -> str:
     """The message as JSON, as it is kept and as a webhook gets it but for its id."""
     begun = [_line(one, one.words) for one in told.begun]
     begun += [_line(one, f"{more:,} more. {one.words}") for one, more in told.grown]
-    over = [{"about": row.kind, "text": f"{_over(row)}, after {_lasted(row, now)}."} for row in told.over]
+    over = [{"about": row.kind, "text": f"{_over(row, there)}, after {_lasted(row, now)}."} for row, there in told.over]
     named_begun, named_over = begun[:MOST], over[: max(0, MOST - len(begun))]
     return json.dumps(
         {
@@ -70,8 +76,10 @@ def _line(one: Condition, words: str) -> dict[str, str]:
     return {"about": one.kind, "text": _plain(words), "page": f"{own_address()}{one.path}"}
 
 
-def _over(row: Alert) -> str:
-    return _plain(_OVER[About(row.kind)].format(subscription=row.subscription, topic=row.topic))
+def _over(row: Alert, there: bool) -> str:
+    kind = About(row.kind)
+    words = _OVER[kind] if there else _NOT_THERE.get(kind, _OVER[kind])
+    return _plain(words.format(subscription=row.subscription, topic=row.topic))
 
 
 def _lasted(row: Alert, now: datetime) -> str:

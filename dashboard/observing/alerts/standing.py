@@ -4,7 +4,7 @@ What lasts shorter than ``alerts.after_seconds`` is never told, and what is gone
 and goes makes no flood. All that is to be told at one time is one message, and there is at most one a minute.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,8 +14,9 @@ from django.db.models import Max
 from dashboard.auditing.entries import storable
 from dashboard.models import Alert, AlertMessage
 from dashboard.observing.alerts.channels import channels
-from dashboard.observing.alerts.conditions import Condition
+from dashboard.observing.alerts.conditions import Condition, Seen
 from dashboard.observing.alerts.messages import ToTell, body_of
+from dashboard.observing.alerts.sending import LONGEST_PAUSE
 
 APART = timedelta(minutes=1)
 """Between two messages at least."""
@@ -23,20 +24,33 @@ GROWS_AGAIN = timedelta(hours=1)
 """After which more letters in the same topic are told again."""
 
 
-def note(found: Sequence[Condition], now: datetime) -> ToTell:
-    """Keep what was found, and what is to be told of it with its messages, in one transaction: all of it, or nothing."""
-    by_key = {one.key: one for one in found}
-    after = timedelta(seconds=settings.EVENTDESK.alerts.after_seconds)
+def note(seen: Seen, now: datetime) -> ToTell:
+    """Keep what was seen, and what is to be told of it with its messages, in one transaction: all of it, or nothing.
+
+    What nobody can tell now stays as it is. What is not asked for any more is dropped, and not told as over.
+    """
+    by_key = {one.key: one for one in seen.wrong}
     with transaction.atomic(durable=True):
-        kept = {row.key: row for row in Alert.objects.all()}
+        _bring_back(now)
+        Alert.objects.exclude(kind__in=settings.EVENTDESK.alerts.about).delete()
+        kept = {row.key: row for row in Alert.objects.filter(kind__in=seen.kinds)}
         _keep(by_key, kept, now)
-        told = _to_tell(by_key, now, after) if _may_tell(now) else ToTell()
+        told = _to_tell(by_key, seen, now) if _may_tell(now) else ToTell()
         if told:
             body = body_of(told, now)
             AlertMessage.objects.bulk_create(
                 [AlertMessage(channel=channel, body=body, made=now, next_try=now) for channel in channels()]
             )
     return told
+
+
+def _bring_back(now: datetime) -> None:
+    """Times of a clock that was ahead once: nothing is to wait until they have come."""
+    for name in ("began", "told", "gone"):
+        Alert.objects.filter(**{f"{name}__gt": now}).update(**{name: now})
+    for name in ("made", "ended"):
+        AlertMessage.objects.filter(**{f"{name}__gt": now}).update(**{name: now})
+    AlertMessage.objects.filter(ended=None, next_try__gt=now + LONGEST_PAUSE).update(next_try=now)
 
 
 def _keep(found: Mapping[str, Condition], kept: Mapping[str, Alert], now: datetime) -> None:
@@ -58,9 +72,9 @@ def _may_tell(now: datetime) -> bool:
     return last is None or now - last >= APART
 
 
-def _to_tell(found: Mapping[str, Condition], now: datetime, after: timedelta) -> ToTell:
+def _to_tell(found: Mapping[str, Condition], seen: Seen, now: datetime) -> ToTell:
     """Each row is changed by one statement that asks for what it was: of two processes, one tells."""
-    told = ToTell()
+    told, after = ToTell(), timedelta(seconds=settings.EVENTDESK.alerts.after_seconds)
     due = Alert.objects.filter(told=None, gone=None, began__lte=now - after).order_by("began", "pk")
     for row in due:
         one = found.get(row.key)
@@ -71,7 +85,7 @@ def _to_tell(found: Mapping[str, Condition], now: datetime, after: timedelta) ->
         mine = Alert.objects.filter(pk=row.pk, told=row.told)
         if one and one.figure > row.figure and mine.update(told=now, figure=one.figure):
             told.grown.append((one, one.figure - row.figure))
-    for row in Alert.objects.filter(gone__lte=now - after).order_by("began", "pk"):
+    for row in Alert.objects.filter(gone__lte=now - after, kind__in=seen.kinds).order_by("began", "pk"):
         if Alert.objects.filter(pk=row.pk, gone=row.gone).delete()[0] and row.told:
-            told.over.append(row)
+            told.over.append((row, row.key in seen.there))
     return told

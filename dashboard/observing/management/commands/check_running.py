@@ -8,6 +8,8 @@ from django.db import DatabaseError
 
 from dashboard.auditing.sealing import seal_state
 from dashboard.gateway import close, desk
+from dashboard.setup.database_state import DatabaseState, databases_in_use, state_of
+from eventstore.config import migrate_command
 
 PARTS = ("index", "jobs", "seals")
 
@@ -25,12 +27,19 @@ class Command(BaseCommand):
         try:
             problems = [problem for name in part or PARTS if (problem := _problem(name))]
         except DatabaseError as error:
-            raise CommandError(f"The database does not answer ({type(error).__name__}).") from error
+            raise CommandError(_why(error)) from error
         finally:
             close()
         if problems:
             raise CommandError(" ".join(problems))
         self.stdout.write(f"{', '.join(part or PARTS)}: running")
+
+
+def _why(error: DatabaseError) -> str:
+    aliases = databases_in_use()
+    if any(state_of(alias) is DatabaseState.NO_TABLES for alias in aliases):
+        return f"A database lacks tables. Run this first: {' && '.join(map(migrate_command, aliases))}"
+    return f"The database does not answer ({type(error).__name__})."
 
 
 def _problem(part: str) -> str:
@@ -39,5 +48,6 @@ def _problem(part: str) -> str:
     if part == "jobs":
         return "" if desk().jobs.workers() else "No job process runs (run_jobs)."
     state = seal_state(newest=1)
-    late = state.configured and (state.late or state.problem)
-    return "The audit record is not being sealed (seal_record)." if late else ""
+    if state.problem:
+        return f"Whether the audit record is being sealed cannot be told: {state.problem}"
+    return "The audit record is not being sealed (seal_record)." if state.configured and state.late else ""
