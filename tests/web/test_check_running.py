@@ -1,6 +1,8 @@
 """The command that tells supervisors whether index, jobs and seals run."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -26,6 +28,12 @@ def test_it_names_what_does_not_run_and_is_content_with_what_does(desk: Desk, ca
     call_command("check_running")
     call_command("check_running", "index")
     assert capsys.readouterr().out == "index, jobs, seals: running\nindex: running\n"
+
+
+def test_seals_that_cannot_be_read_are_not_called_missing(desk: Desk, tmp_path: Path, settings: Any) -> None:
+    settings.EVENTDESK_SEALS, settings.EVENTDESK_SEAL_PUBLIC_KEY = f"{tmp_path}/seals", f"{tmp_path}/seal.pub"
+    with pytest.raises(CommandError, match=r"cannot be told: The public key .*seal\.pub cannot be read"):
+        call_command("check_running", "seals")
 
 
 def test_a_part_that_there_is_not_is_refused(desk: Desk) -> None:

@@ -54,6 +54,7 @@ def ended_of(
         (("run_index", "--until-caught-up"), 1),
         (("check_index",), 2),
         (("rebuild_index",), 2),
+        (("check_running",), 1),
     ],
     ids=lambda given: given[0] if isinstance(given, tuple) else "",
 )
