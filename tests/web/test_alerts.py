@@ -168,7 +168,7 @@ def test_only_what_moves_again_is_said_to_and_nothing_is_over_while_nobody_can_t
 ) -> None:
     alerting("stuck", "dead_letters", webhook=service.url)
     a_stuck_subscription(desk)
-    desk.subscribe("nul\0")
+    desk.subscribe("left")
     make_old()
     dead_lettered(desk, range(3))
     for minutes in (0, 2):
@@ -180,13 +180,12 @@ def test_only_what_moves_again_is_said_to_and_nothing_is_over_while_nobody_can_t
         for minutes in (3, 5):
             look(minutes)
     assert (len(told(service)), Alert.objects.filter(gone=None).count()) == (1, 3)
-    desk.subscriptions.delete(TOPIC, "nul\0")
+    desk.subscriptions.delete(TOPIC, "left")
     gateway.desk().backlogs.forget()
     for minutes in (6, 8):
         look(minutes)
     ((over,),) = [one["over"] for one in told(service)[1:]]
-    assert "\N{REPLACEMENT CHARACTER}" in over["text"]
-    assert f" of {TOPIC}, which did not move, is no longer there, after " in over["text"]
+    assert f"The subscription left of {TOPIC}, which did not move, is no longer there, after " in over["text"]
     alerting("dead_letters", webhook=service.url)
     for minutes in (10, 12):
         look(minutes)

@@ -11,6 +11,9 @@ from django.core.management import call_command
 from django.db import DatabaseError
 from django.test import Client
 from django.test.utils import override_settings
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from dashboard.access import tokens
 from dashboard.models import Alert, ApiToken, Purpose, Refusal, Role
@@ -154,14 +157,16 @@ def test_no_label_holds_an_aggregate_a_payload_or_a_person(desk: Desk) -> None:
     assert "support" not in text.replace("unsupported", "")
 
 
-def test_a_name_of_a_broker_that_text_cannot_hold_is_a_label_with_escapes(desk: Desk) -> None:
-    desk.publish(1)
-    for name in ("nul\0", "nul\1", "line\nbreak"):
-        desk.subscribe(name)
-    desk.faces.backlogs.current()
-    text = scraped().content.decode()
+def test_a_name_of_a_broker_that_text_cannot_hold_is_a_label_with_escapes() -> None:
+    class OfABroker(Collector):
+        def collect(self) -> Iterator[Metric]:
+            names = ("nul\0", "nul\1", "line\r\nbreak", "half \ud800", "Zoë")
+            yield from_databases._family("told", "Told.", [([name], 1.0) for name in names], ["name"])
+
+    text = generate_latest(OfABroker()).decode()
     assert text.replace("\n", "").isprintable()
-    assert len([line for line in text.splitlines() if line.startswith("eventdesk_backlog_events{")]) == 3
+    assert len(series(text)) == 5
+    assert 'told{name="Zoë"}' in text
 
 
 def test_a_token_with_topics_of_its_own_is_told_of_no_others(desk: Desk) -> None:
