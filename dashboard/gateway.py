@@ -18,6 +18,7 @@ from dashboard.scoping.narrowed import NarrowedDesk
 from dashboard.scoping.sight import Sight
 from eventstore.desk import Desk
 from eventstore.drivers import open_storage
+from eventstore.extent import within
 from eventstore.model import TopicKind
 
 T = TypeVar("T")
@@ -83,6 +84,7 @@ def origins(topic: str) -> Sequence[str]:
     return origins_of(topic, settings.EVENTDESK, _topics_with_events)
 
 
+@within(None)
 def _topics_with_events() -> Sequence[str]:
     there = shared(open_desk).index.topics().values()
     return [one.topic for one in there if one.kind == TopicKind.EVENTS]

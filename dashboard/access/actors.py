@@ -9,6 +9,7 @@ import getpass
 from argparse import ArgumentParser
 
 from dashboard.access.policy import COMMAND_LINE, SHELL
+from dashboard.access.scopes import EVERYTHING, Scope, scope_of
 from dashboard.models import Person
 from eventstore.actions import Actor
 from eventstore.config import shell_command
@@ -33,6 +34,16 @@ def command_line_actor(name: str = "") -> Actor:
         make = shell_command("create_user", name, "--role", "support")
         raise NotAllowed(f"There is no active person {name!r}. Omit --as, or make one: {make}")
     return Actor(name=name, via=COMMAND_LINE)
+
+
+def scope_of_name(name: str) -> Scope:
+    """The scope of the person of this name, or everything for an empty one. ``NotAllowed`` where there is no such person."""
+    if not name:
+        return EVERYTHING
+    person = Person.objects.filter(username=name).first()
+    if person is None:
+        raise NotAllowed(f"There is no person {name!r}.")
+    return scope_of(person)
 
 
 def _system_user() -> str:

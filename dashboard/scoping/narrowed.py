@@ -35,8 +35,8 @@ FACES = frozenset(
 )
 WHOLE = frozenset({"config", "store", "read"})
 """What no page shows: the configuration, and the driver for commands and what has been looked through already."""
-_OF_INDEX = frozenset({"index", "streams"})
-"""Faces that read the index alone, and fill nothing that others use: they read it within the scope."""
+_OF_INDEX = frozenset({"index", "streams", "replay_plans"})
+"""Faces that read of the index what they answer, and fill nothing that others use: they read it within the scope."""
 _LISTS = frozenset(
     {"items", "rows", "pointers", "topics", "letters", "copies", "readers", "aggregates", "losing", "refused", "subscriptions"}
 )

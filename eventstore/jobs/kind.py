@@ -139,6 +139,9 @@ class JobKind(Action):
     run: Run
     holds: Callable[[Job], Sequence[Resource]] = nothing_more
     """What an exclusive job moves or reads beside its own resource, of the kinds that it acts on: acts on that are refused."""
+    takes: Callable[[Job], Sequence[Resource]] = nothing_more
+    """The types of aggregates whose events it reads or sends, each as a resource: whoever asks for the job, or approves it,
+    must have them in their scope. Others may act on them meanwhile."""
     run_share: RunShare | None = None
     """Set if ``run`` calls ``Worker.run_shares``."""
     shows: Callable[[Storage, Resource, Mapping[str, Any]], Mapping[str, Any]] = job_shown
@@ -186,6 +189,12 @@ def touched(job: Job) -> Sequence[Resource]:
     """All that the job acts on: its resource, and what its kind holds beside that."""
     kind = kind_named(job.kind)
     return [job.resource, *(kind.holds(job) if kind else ())]
+
+
+def taken(job: Job) -> Sequence[Resource]:
+    """The types of aggregates that it takes events of, as its kind tells them."""
+    kind = kind_named(job.kind)
+    return kind.takes(job) if kind else ()
 
 
 def kind_named(name: str) -> JobKind | None:

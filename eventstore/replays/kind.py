@@ -13,7 +13,7 @@ from eventstore.model.errors import NotSupported
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
 from eventstore.projections import Projection, ProjectionFace
-from eventstore.replays.holding import held_by
+from eventstore.replays.holding import held_by, types_taken
 from eventstore.replays.hooking import Around, with_hooks
 from eventstore.replays.order import ReplayOrder, Way
 from eventstore.replays.planning.agreeing import check_limit
@@ -149,6 +149,7 @@ REPLAY_EVENTS: PlannedJobKind[Aim, ReplayPlan] = register(
         run=without_desk,
         run_share=run_share,
         holds=held_by,
+        takes=types_taken,
     )
 )
 

@@ -48,6 +48,7 @@ QUERIES = (
     f"/aggregates/?q={outside.IN_TOPIC}",
     f"/aggregates/?q={outside.EVENT}",
     f"/aggregates/?q={outside.ELSEWHERE}",
+    f"/aggregates/?q={outside.EVENT_TYPE}",
     f"/aggregates/?q={outside.READER}",
     f"/aggregates/?q={POSITION}",
     f"/aggregates/?q={outside.ELSEWHERE}-0 0",

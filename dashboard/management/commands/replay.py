@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from dashboard.access.actors import command_line_actor
-from dashboard.access.policy import COMMAND_LINE, has_resource
+from dashboard.access.actors import command_line_actor, scope_of_name
+from dashboard.access.policy import COMMAND_LINE
 from dashboard.auditing.acts import newest
 from dashboard.gateway import close, desk
 from dashboard.replays.terminal.asked import (
@@ -21,7 +21,8 @@ from dashboard.replays.terminal.asked import (
     what_of,
 )
 from dashboard.replays.terminal.printed import plan_lines, replay_lines, short_line
-from dashboard.replays.terminal.scoped import refuse_outside, scope_of_name
+from dashboard.replays.terminal.scoped import refuse_outside
+from dashboard.scoping.current import answering
 from eventstore.actions import Actor, Confirmation
 from eventstore.config import shell_command
 from eventstore.jobs import Job, State, Wish
@@ -67,10 +68,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, actor: str = "", **options: Any) -> None:
         act: Callable[..., int] = getattr(self, verb)
         try:
-            refuse_outside(actor, options)
-            if actor and options.get("filter"):
-                refuse_masked_filter(options["filter"], actor)
-            status = act(_named(actor) if verb not in ("plan", "status") else None, {**options, "by": actor})
+            with answering(lambda: scope_of_name(actor)):
+                refuse_outside(actor, options)
+                if actor and options.get("filter"):
+                    refuse_masked_filter(options["filter"], actor)
+                status = act(_named(actor) if verb not in ("plan", "status") else None, {**options, "by": actor})
         except EventStoreError as error:
             raise CommandError(str(error), returncode=REFUSED) from error
         except DatabaseError as error:
@@ -111,10 +113,8 @@ class Command(BaseCommand):
 
     def status(self, actor: None, options: dict[str, Any]) -> int:
         if not options["id"]:
-            scope = scope_of_name(options["by"])
             for one in desk().replays.newest(limit=20):
-                if all(has_resource(scope, each) for each in desk().jobs.touched(one.job)):
-                    self.stdout.write(short_line(one))
+                self.stdout.write(short_line(one))
             return 0
         found = desk().replays.watch(options["id"])
         with stopping_by_signal() as stop:

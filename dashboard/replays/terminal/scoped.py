@@ -1,56 +1,40 @@
 """The scope of the person who is named on the command line: what is outside of it is told like what does not exist."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
+from dashboard.access.actors import scope_of_name
 from dashboard.access.command_actions import place
-from dashboard.access.policy import COMMAND_LINE, has_resource
-from dashboard.access.scopes import EVERYTHING, Scope, scope_of
+from dashboard.access.policy import COMMAND_LINE
 from dashboard.auditing.refusals import note_refusal
 from dashboard.gateway import desk
-from dashboard.models import Person
-from eventstore.actions import Actor, Resource, topic_resource
+from eventstore.actions import Actor
 from eventstore.jobs import UnknownJob
-from eventstore.model import NotAllowed, UnknownProjection
-from eventstore.projections import Projection
+from eventstore.model import NotAllowed, UnknownProjection, UnknownTopic
 
 REPLAY = "replay"
 
 
 def refuse_outside(name: str, options: dict[str, str]) -> None:
-    """Raise ``NotAllowed`` if the projection or the job of these options is not in the scope of the person of this name.
-    Without a name, the shell sees everything."""
-    scope = scope_of_name(name)
-    if scope.limits_nothing:
+    """Raise ``NotAllowed`` if the projection or the job of these options is not in the scope of the person of this name, whom
+    the desk answers now. Without a name, the shell sees everything."""
+    if scope_of_name(name).limits_nothing:
         return
-    for option, thing, touched in (("projection", "projection", _of_projection), ("id", "replay", _of_job)):
-        if options.get(option):
-            _refuse(name, scope, thing, partial(touched, options[option]))
+    for option, thing, found in (("projection", "projection", _has_projection), ("id", "replay", _has_job)):
+        if options.get(option) and not _is_there(found, options[option]):
+            note_refusal(Actor(name=name, via=COMMAND_LINE), place(REPLAY), "scope")
+            raise NotAllowed(f"There is no such {thing} in the scope of {name}.")
 
 
-def scope_of_name(name: str) -> Scope:
-    if not name:
-        return EVERYTHING
-    person = Person.objects.filter(username=name).first()
-    if person is None:
-        raise NotAllowed(f"There is no person {name!r}.")
-    return scope_of(person)
-
-
-def _refuse(name: str, scope: Scope, thing: str, touched: Callable[[], Sequence[Resource]]) -> None:
+def _is_there(found: Callable[[str], bool], name: str) -> bool:
     try:
-        found = touched()
-    except (UnknownProjection, UnknownJob):
-        found = ()
-    if not found or not all(has_resource(scope, one) for one in found):
-        note_refusal(Actor(name=name, via=COMMAND_LINE), place(REPLAY), "scope")
-        raise NotAllowed(f"There is no such {thing} in the scope of {name}.")
+        return found(name)
+    except (UnknownProjection, UnknownTopic, UnknownJob):
+        return False
 
 
-def _of_projection(name: str) -> Sequence[Resource]:
-    found: Projection = desk().projections.get(name)
-    return [topic_resource(topic.name) for topic in desk().projections.topics(found)]
+def _has_projection(name: str) -> bool:
+    return bool(desk().projections.topics(desk().projections.get(name)))
 
 
-def _of_job(id: str) -> Sequence[Resource]:
-    return desk().jobs.touched(desk().jobs.get(id))
+def _has_job(id: str) -> bool:
+    return bool(desk().jobs.get(id))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from eventstore.index.models import BlockRow, StreamRow
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
+from eventstore.index.tables.extents import live_streams
 
 MOST_SEGMENTS = 512
 """Largest number of segments in one statement. The next events of a quiet stream may be spread over as many."""
@@ -36,9 +37,11 @@ def stretches_in(topic: str, id: str, type: str = "") -> dict[tuple[int, str], S
 
     Without a type, aggregates of every type count.
     """
-    rows = StreamRow.objects.filter(
-        aggregate_id=id, partition__topic=topic, partition__live=True, partition__ended_at=None
-    ).select_related("partition", "type")
+    rows = (
+        live_streams()
+        .filter(aggregate_id=id, partition__topic=topic, partition__ended_at=None)
+        .select_related("partition", "type")
+    )
     chosen = rows.filter(type__text=type) if type else rows
     return {(row.partition.number, row.type.text): stretch_of(row) for row in chosen}
 

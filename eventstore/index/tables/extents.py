@@ -3,12 +3,13 @@
 Where none is named these are all of them, and nothing more is asked of the database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db.models import Q, QuerySet
 
 from eventstore.extent import Extent, extent_now
 from eventstore.index.models import AnomalyRow, IndexedPartition, NameRow, StreamRow, TypeCount
+from eventstore.model.events import TopicKind
 
 
 def live_partitions() -> "QuerySet[IndexedPartition]":
@@ -53,12 +54,21 @@ def leaves_types_out() -> bool:
 
 
 def whole_partitions() -> "QuerySet[IndexedPartition]":
-    """The current partitions of topics in which every event is of the extent."""
+    """The current partitions of topics in which every event is of the extent. Where types are left out, a topic of copies is
+    none: of these the index does not know the aggregates."""
     rows, extent = current_partitions(), extent_now()
     if extent is None or extent.every_type:
         return rows
     others = TypeCount.objects.exclude(type_id__in=_types(extent)).values("partition_id")
+    rows = rows.filter(kind=TopicKind.EVENTS.value)
     return rows.exclude(topic__in=IndexedPartition.objects.filter(live=True, pk__in=others).values("topic"))
+
+
+def types_in(topics: Iterable[str]) -> Sequence[str]:
+    """The types of aggregates of which these topics have events, of whatever extent."""
+    partitions = IndexedPartition.objects.filter(live=True, topic__in=list(topics)).values("pk")
+    numbers = TypeCount.objects.filter(partition_id__in=partitions).values("type_id")
+    return sorted(NameRow.objects.filter(pk__in=numbers).values_list("text", flat=True))
 
 
 def has_type(name: str) -> bool:

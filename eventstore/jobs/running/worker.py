@@ -153,11 +153,11 @@ def _run(runner: Runner, taken: Taken) -> State:
         return _fail(taken, f"It has ended its worker {queue.MOST_DEATHS} times in a row without any progress.", changed=True)
     kind = kind_named(job.kind)
     assert kind is not None, "only known kinds are taken"
-    if not taken.rested and (problem := why_not(runner.safeguards, job)):  # a run that rests changes nothing more
-        return _fail(taken, problem, changed=False)
     lead = Lead(storage=runner.storage, run_share=kind.run_share) if kind.run_share else None
     work = Work(taken, runner.stop, config=runner.config, share_out=lead)
     try:
+        if not taken.rested and (problem := why_not(runner.safeguards, job)):  # a run that rests changes nothing more
+            return _fail(taken, problem, changed=False)
         return _end_of_run(taken, runner.runs.get(kind.name, kind.run)(runner.storage, job, work))
     except JobLost:
         raise

@@ -12,11 +12,12 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.index.lookup.pointers import pointers_at
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_on, stretches_in
+from eventstore.index.tables.extents import leaves_types_out
 from eventstore.model.errors import InvalidPosition, InvalidReplay
 from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
 from eventstore.replays.order import MOST_ORDINALS, Bounds, Chosen, Kind, What
-from eventstore.replays.planning.partitions import Seen, There, tokens_at
+from eventstore.replays.planning.partitions import Seen, There, check_whole, tokens_at
 from eventstore.search import Filter, parse_filter
 
 MOST_KNOWN = 50_000
@@ -26,6 +27,8 @@ MOST_FILTERED = 20_000
 MOST_IDS = 200
 """Event ids of one replay."""
 AT_ONCE = 2_000
+NAMED = frozenset({Kind.AGGREGATE, Kind.EVENT})
+"""Choices that name what they take."""
 
 Known = Mapping[tuple[str, int], Sequence[int]]
 """Ordinals by topic and partition."""
@@ -57,7 +60,10 @@ class _Found:
 
 
 def choose(log: Log, what: What, seen: Seen) -> Choice:
-    """Find the events. Raises ``InvalidReplay`` for what cannot be meant."""
+    """Find the events. Raises ``InvalidReplay`` for what cannot be meant, and where types of aggregates are left out
+    (``eventstore.extent``) for whatever would take some of them along."""
+    if what.kind not in NAMED:
+        check_whole(seen)
     match what.kind:
         case Kind.AGGREGATE:
             return _of_aggregate(what, seen)
@@ -193,8 +199,12 @@ def _of_ids(what: What, seen: Seen) -> Choice:
 
 
 def _with_id(id: str) -> Sequence[Pointer]:
-    """All events with this id. Raises ``InvalidReplay`` for more than the index lists."""
+    """All events with this id. Raises ``InvalidReplay`` for more than the index lists.
+
+    Where types are left out, copies are too: the index does not know of which aggregate they are."""
     found = queries.by_event_id(id, limit=2 * queries.MOST_CANDIDATES)
+    if leaves_types_out():
+        found = [pointer for pointer in found if not pointer.derived]
     originals = sum(not pointer.derived for pointer in found)
     if originals >= queries.MOST_CANDIDATES:
         raise InvalidReplay(f"At least {originals:,} events have the id {id}. Replay their aggregate, or a filter.")

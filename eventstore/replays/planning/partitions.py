@@ -9,12 +9,20 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinals_in
 from eventstore.index.lookup.pointers import published_at
 from eventstore.index.models import IndexedPartition
+from eventstore.index.tables.extents import leaves_types_out, whole_partitions
+from eventstore.model.errors import InvalidReplay
 from eventstore.model.events import Position
 from eventstore.model.log import Log
 from eventstore.subscriptions.counting import is_fresh
 
 Until = Mapping[str, Mapping[int, int]]
 """The ordinals behind the last events that a plan looks at, by topic and partition."""
+
+
+NOT_ALL = (
+    "Not all events that this would look at are in your scope. Replay aggregates or events by their ids, or ask somebody who "
+    "has every type of aggregates in their scope."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +79,15 @@ def _kept(rows: Mapping[int, IndexedPartition], firsts: Mapping[int, Position | 
     begins = {number: first.beginning for number, first in firsts.items() if first is not None and number in rows}
     ordinals = ordinals_in((rows[number], place) for number, place in begins.items())
     return {number: ordinals[begins[number]] if number in begins else row.next_ordinal for number, row in rows.items()}
+
+
+def check_whole(seen: Seen) -> None:
+    """Raise ``InvalidReplay`` where these topics have events that are left out (``eventstore.extent``): whoever takes a range
+    takes them along."""
+    if leaves_types_out():
+        topics = {one.row.topic for one in seen.partitions}
+        if topics - set(whole_partitions().filter(topic__in=topics).values_list("topic", flat=True)):
+            raise InvalidReplay(NOT_ALL)
 
 
 def tokens_at(places: Iterable[tuple[There, int]]) -> Mapping[tuple[int, int], str]:

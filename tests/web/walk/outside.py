@@ -29,6 +29,7 @@ OF_TYPE = _word("an id of the type")
 IN_TOPIC = _word("an id in the topic")
 EVENT = _word("an event's id in the topic")
 EVENT_OF_TYPE = _word("an event's id of the type")
+EVENT_TYPE = _word("a type of events")
 PROJECTION = _word("a projection")
 LETTERS, COPIES = f"{ELSEWHERE}-{READER}-DLQ", f"{ELSEWHERE}-replay"
 JOBS = {"topic": "aa" * 6, "type": "bb" * 6, "letters": "cc" * 6}
@@ -71,7 +72,8 @@ def _hide(desk: Desk) -> None:
     same = [_event("event-0", PATIENT), _event(EVENT, PATIENT, causationid="event-0"), _event(EVENT, PATIENT)]
     unread = NewMessage(payload=EVENT.encode(), key=PATIENT, properties={"note": EVENT})
     desk.log.append(ELSEWHERE, [*same, *plain, unread])
-    of_type = [_event(f"{EVENT_OF_TYPE}-{number}", OF_TYPE, aggregatetype=TYPE) for number in range(3)]
+    told = {"aggregatetype": TYPE, "type": f"health.{EVENT_TYPE}"}
+    of_type = [_event(f"{EVENT_OF_TYPE}-{number}", OF_TYPE, **told) for number in range(3)]
     desk.log.append(TOPIC, [*of_type, of_type[0]])
     desk.index()
     desk.subscribe(READER, topic=ELSEWHERE)
