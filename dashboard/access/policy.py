@@ -77,12 +77,14 @@ class Rule:
 
     ``while_read_only``: whether it may be done while the installation is read-only. It changes nothing but the record and what
     people see for a reason, or it takes access away. ``rows``: of one file that it makes, at most; some roles have less.
+    ``everywhere``: it acts on all topics at once, so that only a scope with every topic has it.
     """
 
     roles: Set[Role]
     via: frozenset[str] = ANYWHERE
     while_read_only: bool = False
     rows: int | None = None
+    everywhere: bool = False
 
 
 def clear_roles() -> Iterable[str]:
@@ -162,7 +164,11 @@ def why_not(actor: Actor, action: str, resource: Resource) -> str:
     by_role = SHELL in rule.via if actor.via == SHELL else person is not None and _person_may(person, rule, actor.via)
     if not by_role:
         return f"{actor.name} may not do this ({action}). An admin can give you a role that may."
-    if person is not None and not has_resource(scope_of(person), resource):
+    if person is None:
+        return ""
+    if rule.everywhere and not scope_of(person).has_every_topic:
+        return f"This acts on all topics, which the scope of {actor.name} has not ({action}). An admin can widen the scope."
+    if not has_resource(scope_of(person), resource):
         return f"This is not in the scope of {actor.name} ({action}), or it does not exist. An admin can widen the scope."
     return ""
 

@@ -4,7 +4,7 @@ A role says what somebody may do (``dashboard.access.policy``), a scope to what.
 the store: so the answer is the same whether or not there is something of that name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 ANY = "*"
+WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,25 @@ class Scope:
 
     @property
     def limits_nothing(self) -> bool:
-        mine = ANY in self.topics and ANY in self.aggregate_types
-        return mine and (self.within is None or self.within.limits_nothing)
+        return self.has_every_topic and ANY in self.aggregate_types and (self.within is None or self.within.limits_nothing)
+
+    @property
+    def has_every_topic(self) -> bool:
+        return ANY in self.topics and (self.within is None or self.within.has_every_topic)
+
+    def is_within(self, other: "Scope") -> bool:
+        """Whether the other certainly has all of this one, as its patterns tell: each of these is one of the other's, or a
+        plain name that the other has."""
+        topics = _are_within(self, lambda one: one.topics, other, other.has_topic)
+        return topics and _are_within(self, lambda one: one.aggregate_types, other, other.has_aggregate_type)
+
+
+def _are_within(mine: Scope, globs: Callable[[Scope], Sequence[str]], other: Scope, has: Callable[[str], bool]) -> bool:
+    limits = [other, *([other.within] if other.within else [])]
+    if all(ANY in globs(limit) for limit in limits):
+        return True
+    own = all(all(glob in globs(limit) for limit in limits) if WILD.intersection(glob) else has(glob) for glob in globs(mine))
+    return own or (mine.within is not None and _are_within(mine.within, globs, other, has))
 
 
 EVERYTHING = Scope(topics=(ANY,), aggregate_types=(ANY,))

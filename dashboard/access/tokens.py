@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.db.models import Q
 from django.http import HttpRequest
 
+from dashboard.access.scopes import Scope, scope_of
 from dashboard.models import ApiToken, Purpose, Role
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,15 @@ def glob_problem(globs: Sequence[str]) -> str:
     if any(not glob.strip() or len(glob) > LONGEST_GLOB or not glob.isprintable() for glob in globs):
         return f"Each pattern has 1 to {LONGEST_GLOB} characters, on one line."
     return ""
+
+
+def why_not_by(maker: Scope, role: Role, narrowed: Narrowed) -> str:
+    """Why somebody with this scope may not make such a token, which would see what they do not; or an empty string."""
+    limits = {"topics": list(narrowed.topics), "aggregate_types": list(narrowed.aggregate_types)}
+    if scope_of(ApiToken(role=role, **limits)).is_within(maker):
+        return ""
+    own = f"Topics: {', '.join(maker.topics) or 'none'}. Aggregate types: {', '.join(maker.aggregate_types) or 'none'}."
+    return f"The token would see more than you do. Limit it to what is in your scope, by its names or patterns. {own}"
 
 
 def make(name: str, role: Role, days: int, narrowed: Narrowed | None = None) -> tuple[ApiToken, str]:

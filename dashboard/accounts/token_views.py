@@ -10,6 +10,7 @@ from django.urls import path, reverse
 from dashboard.access import tokens
 from dashboard.access.command_actions import MAKE_TOKEN, REVOKE_TOKEN, api_token
 from dashboard.access.policy import PAGE
+from dashboard.access.scopes import scope_of
 from dashboard.accounts.token_forms import ROLES, TokenForm
 from dashboard.auditing.reasons import LONGEST_REASON, ReasonForm
 from dashboard.auditing.safeguards import SAFEGUARDS
@@ -41,6 +42,9 @@ def create(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _form(request, form, status=422)
     given, limits = form.cleaned_data, form.narrowed
+    if problem := tokens.why_not_by(scope_of(person_of(request)), Role(given["role"]), limits):
+        form.add_error("topics", problem)
+        return _form(request, form, status=422)
     details = {"role": given["role"], "days": given["days"], **limits.details(), "reason": given["reason"]}
     try:
         with perform(SAFEGUARDS, _actor(request), MAKE_TOKEN, api_token(given["name"]), details):

@@ -35,7 +35,7 @@ def _export_facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
     return [("Events", fact_text(act.details.get("events", 0)))]
 
 
-allow(FORGET_VALUES, Rule(roles=PRIVACY_OFFICERS))
+allow(FORGET_VALUES, Rule(roles=PRIVACY_OFFICERS, everywhere=True))
 allow(EXPORT_ERASURE, Rule(roles=PRIVACY_OFFICERS, while_read_only=True))
 tell(FORGET_VALUES, _forget_facts)
 tell(EXPORT_ERASURE, _export_facts)

@@ -5,15 +5,17 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
+from dashboard.access.policy import PAGE
 from dashboard.auditing.acts import Act
 from dashboard.auditing.reasons import required_text
+from dashboard.auditing.safeguards import refuse
 from dashboard.erasure.views import found_by, head_of
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
-from dashboard.privacy import public_id
+from dashboard.privacy import given_id, public_id
 from dashboard.rendering.text import format_number
-from dashboard.web.pages import page, problem, profile_of, render
+from dashboard.web.pages import page, person_of, problem, profile_of, render
 from dashboard.web.problems import unknown_aggregate
-from eventstore.actions import aggregate_resource
+from eventstore.actions import Actor, aggregate_resource
 from eventstore.config import shell_command
 from eventstore.erasure import FORGET_VALUES, LONGEST_TICKET, ForgetPlan, Wish
 from eventstore.model import Aggregate
@@ -31,7 +33,7 @@ class TicketForm(forms.Form):
 @page(FORGET_VALUES.name)
 def new(request: HttpRequest, type: str, id: str) -> HttpResponse:
     """The preview: nothing is touched."""
-    aggregate = found_by(request, type, id)
+    aggregate = _found(request, type, id)
     if aggregate is None:
         return problem(request, unknown_aggregate(type, id, profile_of(request)))
     return _preview(request, aggregate, _planned(aggregate, ""), Answer(), None)
@@ -40,7 +42,7 @@ def new(request: HttpRequest, type: str, id: str) -> HttpResponse:
 @page(FORGET_VALUES.name, methods=("POST",))
 def create(request: HttpRequest, type: str, id: str) -> HttpResponse:
     """Forget as previewed, if the confirmation is of what would happen now."""
-    aggregate = found_by(request, type, id)
+    aggregate = _found(request, type, id)
     if aggregate is None:
         return problem(request, unknown_aggregate(type, id, profile_of(request)))
     ticket = TicketForm(request.POST)
@@ -60,6 +62,13 @@ def create(request: HttpRequest, type: str, id: str) -> HttpResponse:
         words = f"{format_number(count)} searchable value{'' if count == 1 else 's'} removed. None comes back."
         messages.success(request, words)
     return HttpResponseRedirect(reverse("erasure", args=[type, public_id(type, aggregate.id)]))
+
+
+def _found(request: HttpRequest, type: str, id: str) -> Aggregate | None:
+    """``NotAllowed``, before the store is asked anything, for whoever may not: a scope without every topic is not enough."""
+    actor = Actor(name=person_of(request).username, via=PAGE)
+    refuse(actor, FORGET_VALUES, aggregate_resource(type, given_id(type, id, profile_of(request))))
+    return found_by(request, type, id)
 
 
 def _planned(aggregate: Aggregate, ticket: str) -> Forgetting:

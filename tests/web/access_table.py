@@ -85,8 +85,8 @@ PAGES = (
     Row("aggregate", GET, ALL, 200, HIDDEN),
     Row("erasure", GET, PRIVACY_OFFICERS, 200, HIDDEN),
     Row("erasure_exports", POST, PRIVACY_OFFICERS, 200, HIDDEN),
-    Row("forgetting_new", GET, PRIVACY_OFFICERS, 200, HIDDEN),
-    Row("forgettings", POST, PRIVACY_OFFICERS, 422, HIDDEN),
+    Row("forgetting_new", GET, PRIVACY_OFFICERS, 403, HIDDEN),  # it acts on all topics, and their scope has not all
+    Row("forgettings", POST, PRIVACY_OFFICERS, 403, HIDDEN),
     Row("event", GET, ALL, 200, HIDDEN),
     Row("event_payload", GET, HELPERS, 200, HIDDEN),
     # -- subscriptions

@@ -1,16 +1,19 @@
 """The pages of API tokens: for admins alone, each text shown once, each act with its reason on the record."""
 
+import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 
 from dashboard.access import tokens
 from dashboard.auditing.acts import acts
 from dashboard.models import ApiToken, AuditEntry, Purpose, Role
 from tests.web.desk import Desk, opened_desk, text
+from tests.web.limits import access, scope
 
 GIVEN = {"name": "nightly", "purpose": "tail", "role": "support", "days": "30", "reason": "Export for SUP-1"}
 
@@ -72,6 +75,23 @@ def test_a_name_is_taken_once(desk: Desk) -> None:
     make(desk)
     assert "already" in text(make(desk))
     assert ApiToken.objects.count() == 1
+
+
+def test_an_admin_with_a_scope_makes_no_token_that_sees_more_than_they_do(desk: Desk) -> None:
+    everything, mine = scope("privacy", "*"), scope("admin", "documents", "pat*", types=("patient", "o?"))
+    own = {"role": "privacy", "topics": "pat*\r\npatients-1\r\ndocuments", "aggregate_types": "o?\r\npatient"}
+    command = ["create_token", "shell", "--role", "privacy", "--days", "1", "--as", "admin"]
+    with access(scope=(everything, mine)):
+        for wider in ({"topics": ""}, {"aggregate_types": ""}, {"topics": "p*"}, {"topics": "pat*\r\norders"}):
+            page = make(desk, **{**own, **wider})
+            assert page.status_code == 422 and "would see more than you do" in text(page)
+        with pytest.raises(CommandError, match="would see more than you do"):
+            call_command(*command)
+        assert not ApiToken.objects.exists()
+        assert make(desk, **own).status_code == 200
+        assert make(desk, name="of-my-role", role="admin").status_code == 200
+    with access(scope=(everything, scope("admin", "*"))):
+        call_command(*command, stdout=io.StringIO())
 
 
 @pytest.mark.parametrize("role", [str(role) for role in Role if role != Role.ADMIN])

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
 from dashboard.access import tokens
-from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor, scope_of_name
 from dashboard.access.command_actions import MAKE_TOKEN, api_token
 from dashboard.access.scopes import scope_of
 from dashboard.auditing.safeguards import SAFEGUARDS
@@ -46,6 +46,8 @@ class Command(BaseCommand):
         limits = tokens.Narrowed(purpose=purpose, topics=topics, aggregate_types=types)
         try:
             tokens.check_name(name)
+            if actor and (problem := tokens.why_not_by(scope_of_name(actor), Role(role), limits)):
+                raise CommandError(f"{problem} Nothing was changed.")
             details = {"role": role, "days": days, **limits.details()}
             if reason := options.get("reason", "").strip():
                 details["reason"] = reason
