@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 
 from dashboard.auditing.acts import Act
-from dashboard.gateway import desk
+from dashboard.gateway import desk, sight
 from dashboard.letters.asked import Asked, as_posted, asked_for, chosen_in, letters_url, posted_in
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.letters.lines import letter_lines
@@ -64,7 +64,15 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
 
 
 def _planned(dead: DeadLetterTopic, positions: Sequence[Position]) -> Burial:
-    return planned(BURY_LETTERS, subscription_resource(dead.topic.name, KEEPER), positions)
+    return planned(BURY_LETTERS, subscription_resource(dead.topic.name, KEEPER), _seen(dead, positions))
+
+
+def _seen(dead: DeadLetterTopic, positions: Sequence[Position]) -> Sequence[Position]:
+    """Those whose letters are in the person's scope: others are as places without a letter."""
+    within = sight()
+    if within is None or within.every_type:
+        return positions
+    return [letter.position for letter in desk().letters.at(dead, positions)]
 
 
 def _matching(request: HttpRequest, asked: Asked, dead: DeadLetterTopic, others: list[Position]) -> Iterator[Position]:

@@ -1,6 +1,7 @@
 """``/metrics``: for Prometheus, in its text format."""
 
 from collections.abc import Iterator
+from functools import lru_cache, partial
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -9,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from dashboard.access.copies import sees_topic
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.observing import from_databases, of_process
 from dashboard.observing.who_may import READ_METRICS, Reader, Refusal, reader_of
@@ -29,7 +31,8 @@ class _Told(Collector):
 
     def collect(self) -> Iterator[Metric]:
         scope = self.reader.scope
-        yield from from_databases.metrics(from_databases.everything if scope.limits_nothing else scope.has_topic)
+        sees = from_databases.everything if scope.limits_nothing else lru_cache(None)(partial(sees_topic, scope))
+        yield from from_databases.metrics(sees)
         yield from of_process.metrics()
 
 

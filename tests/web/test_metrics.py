@@ -171,12 +171,13 @@ def test_a_name_of_a_broker_that_text_cannot_hold_is_a_label_with_escapes() -> N
 
 def test_a_token_with_topics_of_its_own_is_told_of_no_others(desk: Desk) -> None:
     desk.publish(3)
-    desk.publish(2, topic="letters")
+    for topic in ("letters", "letters-mailer-DLQ", f"{TOPIC}-mailer-DLQ"):
+        desk.publish(2, topic=topic)
     desk.subscribe()
     desk.subscribe(topic="letters")
     desk.faces.backlogs.current()
-    text = Client().get("/metrics", headers=metrics_token(topics=["letters"])).content.decode()
-    assert 'topic="letters"' in text
+    text = Client().get("/metrics", headers=metrics_token(topics=["letters", "*-DLQ"])).content.decode()
+    assert 'topic="letters"' in text and 'topic="letters-mailer-DLQ"' in text
     assert TOPIC not in text
     scoped = parse_config('[[access.scope]]\nroles = ["viewer"]\ntopics = ["letters"]\naggregate_types = ["*"]', "scopes.toml")
     for kind in ("stuck", "stuck", "dead_letters"):
