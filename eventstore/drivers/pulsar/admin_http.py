@@ -6,6 +6,7 @@ A broker's redirection to a sister broker is followed only to the same path.
 import os
 import ssl
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlencode, urljoin
@@ -16,7 +17,7 @@ from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
 from eventstore.drivers.pulsar.access.answers import is_about_permissions, is_starting, refused
-from eventstore.drivers.pulsar.access.credentials import Credentials
+from eventstore.drivers.pulsar.access.credentials import Credentials, Offered
 from eventstore.drivers.pulsar.access.needs import need_of
 from eventstore.drivers.pulsar.access.tls import tls_problem
 from eventstore.drivers.pulsar.connection import closed
@@ -32,6 +33,10 @@ READ_SECONDS, CONNECT_SECONDS = 5.0, 2.0
 TIMEOUT = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
 MOST_REDIRECTIONS = 3
 PROBE = httpx.Timeout(2.0)
+REPLACED_SECONDS = 120.0
+"""How long what was made with other files is kept for those who use it: longer than any of their calls takes."""
+OUT_OF_ORDER = (502, 503, 504)
+"""What a proxy answers in the broker's stead."""
 
 
 class AdminHttp:
@@ -48,8 +53,8 @@ class AdminHttp:
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._quick: QuickHttp | None = None
-        self._replaced: list[httpx.Client | QuickHttp] = []
-        """What was made with other files. It may still be in use."""
+        self._replaced: list[tuple[float, httpx.Client | QuickHttp]] = []
+        """What was made with other files, and since when (monotonic seconds). It may still be in use."""
         self._process = 0
         self._closed = False
         self._silence = Silence(self._answers)
@@ -74,24 +79,25 @@ class AdminHttp:
         if self._silence.refuses():
             raise self._unreachable()
         self._credentials.check()
-        headers = self._credentials.headers()
+        offered = self._credentials.offer()
+        headers, own = offered.headers(), None if self._auth else offered.headers()
         try:
             where = f"{self._url}/admin/{api}/{path}"
-            request = client.build_request(method, where, json=body, params=query, headers=headers, timeout=timeout or TIMEOUT)
+            request = client.build_request(method, where, json=body, params=query, headers=own, timeout=timeout or TIMEOUT)
             answer = _followed(client, request, body, headers, self._auth)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             if self._closed:
                 raise closed() from error
             if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.PoolTimeout):
                 self._silence.note_timeout()
-            raise self._not_reached(error) from error
-        if answer.status_code != 401:
+            raise self._not_reached(error, offered) from error
+        if answer.status_code != 401 and answer.status_code not in OUT_OF_ORDER:
             self._credentials.accepted()
         if answer.is_success or answer.status_code in known:
             return answer
         if answer.status_code == 404 and missing is not None:
             raise missing
-        raise self._refusal(answer, method, f"{api}/{path}")
+        raise self._refusal(answer, method, f"{api}/{path}", offered)
 
     def get_json(self, path: str, *, query: Mapping[str, str], missing: Exception) -> Any:
         """Do as ``send`` and ``parsed`` for what pages ask for often: the usual answer comes in a quarter of the time."""
@@ -111,16 +117,16 @@ class AdminHttp:
         return (answer.headers, answer.content) if answer.is_success else None
 
     def _quick_answer(self, path: str) -> tuple[Mapping[str, str], bytes] | None:
-        """Return a plain success, and ``None`` for anything else: then the usual way says what it is."""
+        """Return a plain success, and ``None`` for anything else: then the usual way says what it is.
+
+        After a refusal the usual way alone tries. It knows each answer, and so which one lets all go on.
+        """
         self._open_client()
         quick = self._quick
-        if quick is None or self._silence.refuses():
+        if quick is None or self._silence.refuses() or self._credentials.in_doubt:
             return None
-        self._credentials.check()
         try:
-            if (found := quick.get_whole(path)) is not None:
-                self._credentials.accepted()
-            return found
+            return quick.get_whole(path)
         except TimeoutError as error:
             if self._closed:
                 raise closed() from error
@@ -139,12 +145,13 @@ class AdminHttp:
 
     def _replace(self, tls: ssl.SSLContext) -> None:
         """Make what asks: at first, with the files as they are now, and after a fork. Needs the lock."""
-        replaced, self._replaced = self._replaced, [one for one in (self._client, self._quick) if one is not None]
+        now = time.monotonic()
+        self._replaced += [(now, one) for one in (self._client, self._quick) if one is not None]
         if self._process != os.getpid():
-            self._process, self._replaced, replaced = os.getpid(), [], []  # those are the parent's, as its sockets are
+            self._process, self._replaced = os.getpid(), []  # those are the parent's, as its sockets are
             self._silence = Silence(self._answers)  # and the thread that asks is in the parent alone
-        for one in replaced:
-            one.close()
+        while self._replaced and self._replaced[0][0] < now - REPLACED_SECONDS:
+            self._replaced.pop(0)[1].close()
         self._tls = tls
         self._client = httpx.Client(timeout=TIMEOUT, verify=tls, trust_env=False, follow_redirects=False)
         if self._auth is None:
@@ -157,7 +164,8 @@ class AdminHttp:
         Without a free connection it is not asked. Then it counts as answering: the calls that have the connections will tell.
         """
         try:
-            headers, version = self._credentials.headers(), f"{self._url}/admin/v2/brokers/version"
+            headers = None if self._auth else self._credentials.headers()
+            version = f"{self._url}/admin/v2/brokers/version"
             self._open_client().get(version, headers=headers, auth=self._auth, timeout=PROBE)
         except (httpx.PoolTimeout, NotLetIn, NotTrusted):
             return True
@@ -172,20 +180,20 @@ class AdminHttp:
             "or check PULSAR_ADMIN_URL."
         )
 
-    def _not_reached(self, error: Exception) -> StoreUnreachable:
+    def _not_reached(self, error: Exception, offered: Offered) -> StoreUnreachable:
         """Return the error for a connection that failed: perhaps one of the two has refused the other's certificate."""
         problem = tls_problem(error) if self._secure else None
         if problem is None:
             return self._unreachable()
-        return problem.of_broker(self._where) or self._credentials.refused(self._where)
+        return problem.of_broker(self._where) or self._credentials.refused(self._where, offered)
 
-    def _refusal(self, answer: httpx.Response, method: str, path: str) -> Exception:
+    def _refusal(self, answer: httpx.Response, method: str, path: str, offered: Offered | None = None) -> Exception:
         if answer.status_code in (401, 403):
             if not is_about_permissions(answer):
-                return self._credentials.refused(self._where, with_password=self._auth is not None)
+                return self._credentials.refused(self._where, offered, with_password=self._auth is not None)
             self._credentials.accepted()
             return need_of(method, path).missing(self._credentials.holder())
-        if answer.status_code in (502, 503, 504):
+        if answer.status_code in OUT_OF_ORDER:
             return self._unreachable()
         if answer.status_code == 500 and is_starting(answer):
             return StoreUnreachable(f"The broker at {self._where} is starting. Nothing is lost: it answers in a moment.")
@@ -196,7 +204,7 @@ class AdminHttp:
             client, self._client, self._closed = self._client, None, True
             quick, self._quick = self._quick, None
         if client is not None and self._process == os.getpid():
-            for one in (client, quick, *self._replaced):
+            for one in (client, quick, *(one for _, one in self._replaced)):
                 if one is not None:
                     one.close()
 
@@ -216,8 +224,8 @@ def _followed(
 ) -> httpx.Response:
     """Send the request, and return the response of the broker or of the sister broker to which it redirects.
 
-    The sister is told as well who asks (``headers``). The user name and password of the configured address go to that
-    address alone.
+    The sister is told who asks by the token (``headers``). The user name and password of the configured address go to that
+    address alone, and without the token: a request has one Authorization, and a broker takes it as the kind that is named.
     """
     answer = client.send(request, auth=auth)
     for _ in range(MOST_REDIRECTIONS):

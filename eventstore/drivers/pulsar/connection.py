@@ -131,10 +131,10 @@ class BrokerConnection:
             return ended
         try:
             if self._secure:
-                context = self._credentials.tls.context()
+                offered, context = self._credentials.offer(), self._credentials.tls.context()
                 for host, port in self._addresses():
                     if (problem := shake_hands(host, port, context, PROBE_SECONDS)) is not None:
-                        return problem.of_broker(self.where) or self._credentials.refused(self.where)
+                        return problem.of_broker(self.where) or self._credentials.refused(self.where, offered)
             if self._ask is not None:
                 self._ask()
         except (NotLetIn, NotTrusted) as error:

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from eventstore.drivers.pulsar.access.credentials import Credentials
+from eventstore.drivers.pulsar.access.credentials import METHOD, AccessSettings, Credentials
 from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.model.errors import StoreUnreachable
 
@@ -22,7 +22,7 @@ def broker() -> Iterator[Broker]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            seen.append(self.headers.get("Authorization", ""))
+            seen.append(" ".join(self.headers.get(name, "") for name in ("Authorization", METHOD)).strip())
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -53,6 +53,17 @@ def test_a_user_name_and_password_are_sent_and_not_logged(
     assert seen == ([f"Basic {b64encode(sent).decode()}"] if sent else [""])
     assert f"http://127.0.0.1:{server.server_port}/pulsar/admin/v2/clusters" in caplog.text
     assert "s3" not in caplog.text
+
+
+def test_a_token_for_the_other_protocol_does_not_name_another_kind(broker: Broker) -> None:
+    server, seen = broker
+    url = f"http://adm:s3cret@127.0.0.1:{server.server_port}"
+    http = AdminHttp(url=url, credentials=Credentials(AccessSettings(token="t")))
+    http.send("GET", "clusters")
+    http.get_json("clusters", query={}, missing=LookupError())
+    assert http._answers()
+    http.close()
+    assert seen == [f"Basic {b64encode(b'adm:s3cret').decode()}"] * 3
 
 
 def test_an_error_names_the_broker_without_the_password() -> None:

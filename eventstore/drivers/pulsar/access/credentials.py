@@ -46,6 +46,22 @@ class Headers(dict[str, str]):
         return f"Headers of {', '.join(self)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the broker is shown: the token (empty if there is none), and the ``stamp`` of the files before they were read."""
+
+    token: str = field(repr=False)
+    stamp: object
+
+    def headers(self) -> Headers:
+        """Return what a request to the admin API needs.
+
+        It says that the token counts: to a broker that takes certificates too, whoever comes with a token that has ended would
+        otherwise be whom the certificate of the connection names, with other permissions (seen on 4.0.8 and 4.2.4).
+        """
+        return Headers({"Authorization": f"Bearer {self.token}", METHOD: "token"} if self.token else {})
+
+
 class Credentials:
     """Thread-safe. No text that it makes contains a token or a key."""
 
@@ -57,6 +73,8 @@ class Credentials:
         self._lock = threading.Lock()
         self._refusal: tuple[NotLetIn, object, float] | None = None
         self._pause = FIRST_PAUSE
+        self._last: Offered | None = None
+        """What the binary client was given last. It does not say what the broker refused."""
 
     def __repr__(self) -> str:
         return "Credentials()"
@@ -71,14 +89,14 @@ class Credentials:
             return self._issued.get()
         return self._file.get() if self._file is not None else self._settings.token
 
-    def headers(self) -> Mapping[str, str]:
-        """Return what a request to the admin API needs. Raises as ``token``.
+    def offer(self) -> Offered:
+        """Return what to show the broker now. Raises as ``token``."""
+        stamp = self._stamp()  # before the files are read: a file that changes meanwhile has not been refused
+        return Offered(self.token(), stamp)
 
-        It says that the token counts: to a broker that takes certificates too, whoever comes with a token that has ended would
-        otherwise be whom the certificate of the connection names, with other permissions (seen on 4.0.8 and 4.2.4).
-        """
-        token = self.token()
-        return Headers({"Authorization": f"Bearer {token}", METHOD: "token"} if token else {})
+    def headers(self) -> Mapping[str, str]:
+        """Return what a request to the admin API needs. Raises as ``token``."""
+        return self.offer().headers()
 
     def authentication(self, may_connect: Callable[[], bool] | None = None) -> Any:
         """Return what the binary client takes. It asks for the token at each connection, and when the broker asks for one.
@@ -93,19 +111,33 @@ class Credentials:
         def token() -> str:
             if may_connect is not None and not may_connect():
                 raise ConnectionRefusedError("this client must not connect again")
-            return self.token()
+            self._last = offered = self.offer()
+            return offered.token
 
         return pulsar.AuthenticationToken(token)
 
     def holder(self) -> str:
         """Return whom the credentials name, in brackets for a sentence; empty if they name nobody."""
-        try:
-            name = holder_of(self.token()) if self.has_token else getattr(self.tls.shown(), "holder", "")
-        except StoreUnreachable:
-            name = ""
+        return self._holder(self._at_hand())
+
+    def _holder(self, offered: Offered) -> str:
+        name = holder_of(offered.token) if self.has_token else getattr(self.tls.shown(), "holder", "")
         return f" ({name})" if name else ""
 
+    def _at_hand(self) -> Offered:
+        """Return what would be offered now, without a question to the issuer."""
+        stamp = self._stamp()
+        try:
+            return Offered(self._issued.at_hand() if self._issued is not None else self.token(), stamp)
+        except StoreUnreachable:
+            return Offered("", stamp)
+
     # -- what the broker made of them
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the broker has refused them, and has not been seen to take them since."""
+        return self._refusal is not None
 
     def check(self) -> None:
         """Raise ``NotLetIn`` if the broker has refused them lately, and no file has changed since."""
@@ -137,30 +169,39 @@ class Credentials:
             with self._lock:
                 self._refusal, self._pause = None, FIRST_PAUSE
 
-    def refused(self, where: str, *, with_password: bool = False) -> NotLetIn:
-        """Note that the broker does not take them, and return the error to raise. ``with_password``: its address has one."""
-        why = "check the user name and password in PULSAR_ADMIN_URL." if with_password else self._why_refused()
+    def refused(self, where: str, offered: Offered | None = None, *, with_password: bool = False) -> NotLetIn:
+        """Note that the broker does not take what it was shown, and return the error to raise.
+
+        ``offered``: if not known, what the binary client was given last, or what is at hand. ``with_password``: the broker's
+        address has one.
+        """
+        shown = offered or self._last or self._at_hand()
+        why = "check the user name and password in PULSAR_ADMIN_URL." if with_password else self._why_refused(shown)
         error = NotLetIn(f"The broker at {where} does not let Eventdesk in: {why}")
         if self._issued is not None:
-            self._issued.forget()
+            self._issued.forget(shown.token)
         with self._lock:
-            self._refusal = (error, self._stamp(), time.monotonic() + self._pause)
+            self._refusal = (error, shown.stamp, time.monotonic() + self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         return error
 
     def ended(self, where: str) -> NotLetIn | None:
         """Return the error if they have ended by this machine's clock."""
-        return self.refused(where) if (end := self._end()) is not None and end <= datetime.now(UTC) else None
+        try:
+            now = self.offer()
+        except StoreUnreachable:
+            return None
+        return self.refused(where, now) if (end := self._end(now)) is not None and end <= datetime.now(UTC) else None
 
-    def _why_refused(self) -> str:
+    def _why_refused(self, offered: Offered) -> str:
         what, files = self._what()
         if not what:
             return f"it asks for a token or a certificate. Give one with {TOKEN_FILE}, or {CERTIFICATE} and {KEY}."
-        end = self._end()
+        end = self._end(offered)
         if end is not None and end <= datetime.now(UTC):
             mend = "The next one is asked for" if self._issued is not None else f"Put a new one in place: {files}"
-            return f"the {what}{self.holder()} ended on {end:%Y-%m-%d at %H:%M:%S} UTC. {mend}."
-        return f"it does not accept the {what}{self.holder()}. Check {files}."
+            return f"the {what}{self._holder(offered)} ended on {end:%Y-%m-%d at %H:%M:%S} UTC. {mend}."
+        return f"it does not accept the {what}{self._holder(offered)}. Check {files}."
 
     def _what(self) -> tuple[str, str]:
         """Return what they are, and where they come from."""
@@ -170,11 +211,8 @@ class Credentials:
             return "token", TOKEN_FILE if self._file is not None else f"{TOKEN}, with a restart"
         return ("certificate", f"{CERTIFICATE} and {KEY}") if self.tls.files.certificate else ("", "")
 
-    def _end(self) -> datetime | None:
-        try:
-            return end_of(self.token()) if self.has_token else getattr(self.tls.shown(), "ends", None)
-        except StoreUnreachable:
-            return None
+    def _end(self, offered: Offered) -> datetime | None:
+        return end_of(offered.token) if self.has_token else getattr(self.tls.shown(), "ends", None)
 
     def _stamp(self) -> object:
         source = self._issued or self._file

@@ -7,15 +7,16 @@ connections, with the system's authorities alone, and it would write what an iss
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from eventstore.drivers.pulsar.access.files import Stamp, read_secret, stamp_of
+from eventstore.drivers.pulsar.access.files import read_secret, stamp_of
 from eventstore.drivers.pulsar.access.jwt import end_of
 from eventstore.drivers.pulsar.access.tls import Tls, TlsFiles
 from eventstore.model.errors import NotLetIn, NotTrusted
@@ -23,7 +24,7 @@ from eventstore.model.errors import NotLetIn, NotTrusted
 KEY_FILE, ISSUER, TRUST = "PULSAR_OAUTH2_KEY_FILE", "PULSAR_OAUTH2_ISSUER_URL", "PULSAR_OAUTH2_TRUST_CERTS"
 TIMEOUT = httpx.Timeout(4.0, connect=2.0)
 USED = 0.7
-"""A token is renewed after this part of its time, so that a slow issuer does not matter."""
+"""A token is renewed after this part of its time, while it still serves: so a slow issuer does not matter."""
 UNTOLD_SECONDS = 300.0
 """How long a token is used that does not say when it ends."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -70,30 +71,34 @@ class _Refused(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A token. ``renew_at`` and ``ends_at`` are monotonic seconds; ``stamp`` is of the key file that it was got with."""
+    """A token. ``renew_at`` and ``ends_at`` are monotonic seconds; ``stamp`` is of the files that it was got with."""
 
     token: str
     renew_at: float
     ends_at: float
-    stamp: Stamp
+    stamp: object
 
     def __repr__(self) -> str:
         return "_Held()"
 
 
 class IssuedToken:
-    """The token in force. Thread-safe: one thread at a time asks the issuer, and a token that is still valid serves the
-    others."""
+    """The token in force. Thread-safe: one thread at a time asks the issuer. While a token is valid that is a thread of its
+    own, since whoever wants one may be the client's only thread for all of its connections."""
 
     def __init__(self, settings: OAuth2Settings) -> None:
         self._settings, self._tls = settings, Tls(TlsFiles(trust_certs=settings.trust_certs))
         self._lock, self._process = threading.Lock(), os.getpid()
         self._held: _Held | None = None
-        self._failed: tuple[NotLetIn | NotTrusted, Stamp, float] | None = None
+        self._failed: tuple[NotLetIn | NotTrusted, object, float] | None = None
         self._pause = FIRST_PAUSE
 
-    def stamp(self) -> Stamp:
-        return stamp_of(self._settings.key_file)
+    def stamp(self) -> object:
+        return stamp_of(self._settings.key_file), self._tls.stamp()
+
+    def at_hand(self) -> str:
+        """Return the token that was got last, perhaps ended; empty if there is none."""
+        return held.token if (held := self._held) is not None else ""
 
     def get(self) -> str:
         """Return a token. Raises ``NotLetIn`` or ``NotTrusted`` if none is to be had now."""
@@ -102,32 +107,51 @@ class IssuedToken:
         stamp, held = self.stamp(), self._valid()
         if held is not None and held.stamp == stamp and time.monotonic() < held.renew_at:
             return held.token
-        if not self._lock.acquire(blocking=held is None):
-            assert held is not None
+        if held is not None:
+            self._renew_beside(stamp)
             return held.token
-        try:
+        with self._lock:
             return self._renewed(stamp)
-        except (NotLetIn, NotTrusted):
-            if held is not None:  # it is renewed well before it ends
-                return held.token
-            raise
-        finally:
-            self._lock.release()
 
-    def forget(self) -> None:
-        """The broker does not take it: ask for another one the next time."""
-        self._held = None
+    def _renew_beside(self, stamp: object) -> None:
+        """Begin to renew it in a thread of its own, unless one does, or the issuer is not to be asked yet."""
+        if self._waits(stamp) is not None or not self._lock.acquire(blocking=False):
+            return
+        lock = self._lock
+
+        def renew() -> None:
+            try:
+                with suppress(NotLetIn, NotTrusted):  # noted, and told once the held one has ended
+                    self._renewed(stamp)
+            finally:
+                lock.release()
+
+        try:
+            threading.Thread(target=renew, name="oauth2", daemon=True).start()
+        except RuntimeError:  # the process ends
+            lock.release()
+
+    def forget(self, token: str) -> None:
+        """The broker does not take this one: ask for another the next time."""
+        held = self._held
+        if held is not None and held.token == token:
+            self._held = None
+
+    def _waits(self, stamp: object) -> NotLetIn | NotTrusted | None:
+        """Return why the issuer is not asked now, if it has failed a moment ago with the same files."""
+        failed = self._failed
+        return failed[0] if failed is not None and failed[1] == stamp and time.monotonic() < failed[2] else None
 
     def _valid(self) -> _Held | None:
         held = self._held
         return held if held is not None and time.monotonic() < held.ends_at else None
 
-    def _renewed(self, stamp: Stamp) -> str:
-        held, now = self._valid(), time.monotonic()
-        if held is not None and held.stamp == stamp and now < held.renew_at:
+    def _renewed(self, stamp: object) -> str:
+        held = self._valid()
+        if held is not None and held.stamp == stamp and time.monotonic() < held.renew_at:
             return held.token  # another thread was quicker
-        if self._failed is not None and self._failed[1] == stamp and now < self._failed[2]:
-            raise type(self._failed[0])(*self._failed[0].args)
+        if (waits := self._waits(stamp)) is not None:
+            raise type(waits)(*waits.args)
         try:
             held = self._ask(stamp)
         except (NotLetIn, NotTrusted) as error:
@@ -137,7 +161,7 @@ class IssuedToken:
         self._held, self._failed, self._pause = held, None, FIRST_PAUSE
         return held.token
 
-    def _ask(self, stamp: Stamp) -> _Held:
+    def _ask(self, stamp: object) -> _Held:
         key = _parsed(read_secret(self._settings.key_file, KEY_FILE).encode(), _Key)
         if key is None:
             raise NotLetIn(f"The file of {KEY_FILE} is not JSON with client_id and client_secret.")
@@ -147,7 +171,7 @@ class IssuedToken:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._not_asked(error) from None
         now, lasts = time.monotonic(), granted.expires_in
-        if lasts is None:
+        if lasts is None or not isfinite(lasts):
             end = end_of(granted.access_token)
             lasts = end.timestamp() - time.time() if end else inf
         used = UNTOLD_SECONDS if lasts == inf else USED * lasts
@@ -166,9 +190,14 @@ class IssuedToken:
         else:
             form |= {"client_id": key.client_id, "client_secret": key.client_secret}
         answer = http.post(known.token_endpoint, data=form)
-        granted: _Granted | None = _parsed(answer.content, _Granted) if answer.is_success else None
-        if granted is None:
+        if not answer.is_success:
             raise NotLetIn(_refusal(answer))
+        # some issuers write the seconds as text
+        granted: _Granted | None = _parsed(answer.content, _Granted, strict=False)
+        if granted is None:
+            raise NotLetIn(
+                f"What answers at {ISSUER} gives no token that can be read, so the broker does not let Eventdesk in."
+            )
         return granted
 
     def _not_asked(self, error: Exception) -> NotLetIn | NotTrusted:
@@ -191,9 +220,9 @@ def _refusal(answer: httpx.Response) -> str:
     )
 
 
-def _parsed(content: bytes, kind: type[Any]) -> Any:
+def _parsed(content: bytes, kind: type[Any], *, strict: bool = True) -> Any:
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(content, type=kind, strict=strict)
     except (msgspec.DecodeError, ValueError):
         return None
 

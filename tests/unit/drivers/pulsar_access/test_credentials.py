@@ -1,8 +1,10 @@
 """What becomes of credentials that the broker refuses: what is said, who asks again, and when."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +13,14 @@ import pytest
 from eventstore.drivers.pulsar.access import credentials as module
 from eventstore.drivers.pulsar.access.credentials import AccessSettings, Credentials
 from eventstore.drivers.pulsar.access.jwt import claims_of, end_of, holder_of
+from eventstore.drivers.pulsar.access.oauth2 import OAuth2Settings
 from eventstore.drivers.pulsar.access.tls import TlsFiles
 from eventstore.drivers.pulsar.admin_http import AdminHttp
-from eventstore.model.errors import NotLetIn
+from eventstore.model.errors import NotLetIn, StoreUnreachable
 from scripts.pulsar_configuration import token_of
 from tests.broker.test_upstream_paths import Recorder
 from tests.certificates import Authority, replace
+from tests.issuer import issuing, key_file
 
 SECRET = b"k" * 32
 
@@ -136,24 +140,76 @@ def test_many_threads_read_one_file(tmp_path: Path) -> None:
     assert seen <= {str(number) for number in range(50)}
 
 
+@pytest.mark.parametrize("status", [200, 307, 404])
 @pytest.mark.parametrize("quick", [True, False])
-def test_an_answer_to_either_client_of_the_admin_api_lets_all_go_on(quick: bool) -> None:
-    with Recorder() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+def test_an_answer_to_either_client_of_the_admin_api_lets_all_go_on(quick: bool, status: int) -> None:
+    """Also a redirection to the broker that has the topic, which is the usual answer of a cluster, and that of a topic that is
+    gone: whoever has the turn sees it through."""
+    with Recorder() as server, Recorder() as sister:
+        for one_server in (server, sister):
+            threading.Thread(target=one_server.serve_forever, args=(0.01,), daemon=True).start()
+        server.answer = (status, {"location": f"{sister.url}/admin/v2/x"}, b"{}")
         one = Credentials(AccessSettings(token="t"))
         admin = AdminHttp(url=server.url, credentials=one)
         one._pause = 0.0
         one.refused("b:1")
         one._pause = 1e6
-        if quick:
-            admin.get_json("x", query={}, missing=ValueError())
-        else:
-            admin.send("GET", "x")
+        with pytest.raises(LookupError) if status == 404 else nullcontext():
+            if quick:
+                admin.get_json("x", query={}, missing=LookupError())
+            else:
+                admin.send("GET", "x", missing=LookupError())
         one.check()
+        server.answer = (503, {}, b"<html>")
+        one._refusal = (NotLetIn("no"), one._stamp(), 0.0)
+        with pytest.raises(StoreUnreachable):
+            admin.send("GET", "x")
+        assert one.in_doubt, "a proxy's word is not the broker's"
         server.answer = (401, {}, b"<html>")
         with pytest.raises(NotLetIn):
             admin.send("GET", "x")
         admin.close()
+        server.shutdown()
+        sister.shutdown()
+
+
+def test_a_file_that_changes_while_the_broker_refuses_the_old_one_is_offered_at_once(
+    tmp_path: Path, long_pauses: None
+) -> None:
+    one = with_token(tmp_path / "token", "old")
+    offered = one.offer()
+    replace(tmp_path / "token", b"good")
+    one.refused("broker:1", offered)
+    one.check()
+    assert one.token() == "good"
+
+
+def test_a_refused_token_of_an_issuer_is_judged_by_itself_and_the_next_one_is_kept(tmp_path: Path) -> None:
+    ends = [1.0, time.time() + 600]
+    with issuing(lambda form: token_of(SECRET, "desk", ends=ends.pop(0))) as issuer:
+        settings = OAuth2Settings(issuer_url=issuer.url, key_file=str(key_file(tmp_path)))
+        one = Credentials(AccessSettings(oauth2=settings))
+        offered = one.offer()
+        assert "the token (desk) ended on 1970-01-01 at 00:00:01 UTC. The next one is asked for." in str(
+            one.refused("broker:1", offered)
+        )
+        assert len(issuer.asked) == 1, "to say so, nobody is asked"
+        good = one.token()
+        one.refused("broker:1", offered)  # one of those that had offered it too
+        assert one.token() == good
+
+
+def test_a_request_in_flight_outlives_several_changes_of_files() -> None:
+    with Recorder() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        admin = AdminHttp(url=server.url, credentials=Credentials(AccessSettings(token="t")))
+        client = admin._open_client()
+        with admin._lock:
+            for _ in range(3):
+                admin._replace(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        assert client.get(server.url).status_code == 200
+        admin.close()
+        assert client.is_closed
         server.shutdown()
 
 

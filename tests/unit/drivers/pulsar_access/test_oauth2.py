@@ -47,25 +47,49 @@ def test_a_token_is_renewed_before_it_ends_and_serves_while_that_fails(
     issuer.away = True
     assert client.get() == first
     issuer.away = False
-    client._failed = None
-    assert client.get() != first
+    while client.get() == first:
+        client._failed = None
+        time.sleep(0.001)
 
 
-def test_while_one_thread_renews_it_the_others_use_what_is_valid(
+def test_nobody_waits_for_a_silent_issuer_while_a_token_is_valid(
     issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = client_of(issuer, tmp_path)
     monkeypatch.setattr(module, "USED", 0.0)
     first = client.get()
     issuer.pause.clear()
-    renewing = threading.Thread(target=client.get)
-    renewing.start()
+    assert client.get() == first
     while len(issuer.asked) < 2:
         time.sleep(0.001)
-    assert client.get() == first
+    assert [client.get() for _ in range(50)] == [first] * 50
+    assert len(issuer.asked) == 2, "one asks at a time"
+    assert client._failed is None, "nobody has waited until it was too long"
     issuer.pause.set()
-    renewing.join()
-    assert len(issuer.asked) == 2
+    while client.at_hand() == first:
+        time.sleep(0.001)
+
+
+def test_only_the_token_that_was_refused_is_forgotten(issuer: Issuer, tmp_path: Path) -> None:
+    client = client_of(issuer, tmp_path)
+    first = client.get()
+    client.forget("an older one")
+    assert client.get() == first
+    client.forget(first)
+    assert client.get() != first
+
+
+@pytest.mark.parametrize(("lasts", "said"), [("3599", ""), ("soon", "gives no token that can be read")])
+def test_seconds_that_are_written_as_text_are_seconds(issuer: Issuer, tmp_path: Path, lasts: str, said: str) -> None:
+    issuer.lasts = lasts  # type: ignore[assignment]
+    client = client_of(issuer, tmp_path)
+    if said:
+        with pytest.raises(NotLetIn, match=said):
+            client.get()
+    else:
+        assert client.get() == client.get()
+        assert client._held is not None
+        assert 3500 < client._held.ends_at - time.monotonic() < 3600
 
 
 def test_many_threads_without_a_token_ask_once(issuer: Issuer, tmp_path: Path) -> None:
