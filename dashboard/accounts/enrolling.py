@@ -12,11 +12,13 @@ import segno
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import mark_safe
 
+from dashboard.access import login_limit
 from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import account
 from dashboard.access.policy import PAGE
 from dashboard.accounts import sessions
 from dashboard.accounts.action_rules import ENROL
+from dashboard.accounts.proving import LONGEST_CODE, Proof, limits_reached, refused
 from dashboard.accounts.second_factor import enrol, new_secret, unconfirmed
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person
@@ -46,18 +48,26 @@ def shown(request: HttpRequest, person: Person) -> dict[str, Any]:
     }
 
 
-def enrolled(request: HttpRequest, person: Person, code: str) -> Sequence[str] | None:
-    """Enrol the device, end the person's other logins, and return the recovery codes; ``None`` if the code is wrong."""
+def enrolled(request: HttpRequest, person: Person, code: str) -> Sequence[str] | Proof:
+    """Enrol the device, end the person's other logins, and return the recovery codes; or say why nothing was enrolled.
+
+    Wrong codes are limited as those of a login are: each is on the record.
+    """
     actor = Actor(name=person.username, via=PAGE)
+    begun = login_limit.begin_code(person.username, client_address(request))
+    if isinstance(begun, login_limit.Refused):
+        return refused(request, person, actor, begun)
     details = {"address": client_address(request) or None}
     try:
         with perform(SAFEGUARDS, actor, ENROL, account(person.username), details) as act:
-            codes = enrol(person, _secret(request), code[:100])
+            codes = enrol(person, _secret(request), code[:LONGEST_CODE])
             if codes is None:
+                act.facts |= limits_reached(begun)
                 raise _WrongCode("The code was wrong, or there is a device already.")
             act.facts["sessions_ended"] = sessions.end(person, but=request.session.session_key)
     except _WrongCode:
-        return None
+        return Proof(problem=WRONG)
+    login_limit.succeeded(begun)
     request.session.pop(SECRET, None)
     return codes
 

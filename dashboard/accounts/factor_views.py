@@ -2,17 +2,19 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
 from django.urls import path, reverse
 
 from dashboard.access.command_actions import account
 from dashboard.access.policy import PAGE
 from dashboard.accounts import enrolling, second_factor, sessions
 from dashboard.accounts.action_rules import ENROL, NEW_CODES, REMOVE_OWN
-from dashboard.accounts.proving import of_code, of_password
+from dashboard.accounts.proving import Proof, of_code, of_password
 from dashboard.accounts.second_step import let_through
 from dashboard.accounts.views import OWN
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person
+from dashboard.privacy.by_reason import reveals
 from dashboard.web.pages import page, person_of, problem, render
 from dashboard.web.problems import Problem
 from eventstore.actions import Action, Actor, perform
@@ -33,15 +35,15 @@ def enrolments(request: HttpRequest) -> HttpResponse:
     if wrong:
         return _page(request, password_problem=wrong)
     codes = enrolling.enrolled(request, person, request.POST.get("code", ""))
-    if codes is None:
-        return _page(request, problem=enrolling.WRONG)
+    if isinstance(codes, Proof):
+        return _page(request, problem=codes.problem)
     let_through(request, person, second_factor.DEVICE)
     return enrolling.codes_page(request, codes, leads_to=reverse("account"))
 
 
 @page(NEW_CODES.name, methods=("POST",))
 def recovery_codes(request: HttpRequest) -> HttpResponse:
-    """New recovery codes, for a code of the device."""
+    """New recovery codes, for a code of the device or one of those there are."""
     person = person_of(request)
     wrong = of_code(request, person, request.POST.get("code", ""), by=person).problem
     if wrong:
@@ -61,7 +63,10 @@ def removals(request: HttpRequest) -> HttpResponse:
     with perform(SAFEGUARDS, _actor(person), REMOVE_OWN, account(person.username), {}) as act:
         second_factor.remove(person)
         act.facts["other_sessions_ended"] = sessions.end(person, but=request.session.session_key)
+    reveals.end_of_login(request.session.session_key)
     request.session.pop(second_factor.PASSED, None)
+    request.session.cycle_key()
+    rotate_token(request)
     messages.success(request, "Your second factor is removed. Your other sessions have ended.")
     return HttpResponseRedirect(reverse("account"))
 

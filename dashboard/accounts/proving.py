@@ -56,6 +56,13 @@ def of_code(request: HttpRequest, person: Person, code: str, *, by: Person | Non
     return _proof(request, person, begun, lambda: accepted(person, code[:LONGEST_CODE]), wrong, by=by)
 
 
+def refused(request: HttpRequest, person: Person, actor: Actor, begun: Refused) -> Proof:
+    """Nothing was looked at. It is counted on the record."""
+    address = client_address(request) or None
+    note_refusal(actor, account(person.username), LOG_IN.name, reason="too many attempts", address=address)
+    return Proof(problem=wait_text(begun.wait), wait=begun.wait)
+
+
 def wait_text(wait: timedelta) -> str:
     minutes = math.ceil(wait / timedelta(minutes=1))
     return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
@@ -83,8 +90,7 @@ def _proof(
     address = client_address(request) or None
     actor = Actor(name=by.username, via=PAGE) if by is not None else NOBODY
     if isinstance(begun, Refused):
-        note_refusal(actor, account(person.username), LOG_IN.name, reason="too many attempts", address=address)
-        return Proof(problem=wait_text(begun.wait), wait=begun.wait)
+        return refused(request, person, actor, begun)
     if what := found():
         login_limit.succeeded(begun)
         return Proof(what=what)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render as django_render
@@ -20,7 +21,7 @@ from dashboard.access.command_actions import LOG_IN, account
 from dashboard.access.policy import PAGE
 from dashboard.accounts import enrolling
 from dashboard.accounts.middleware import HalfLogin, half_login_of
-from dashboard.accounts.proving import of_code
+from dashboard.accounts.proving import Proof, of_code
 from dashboard.accounts.second_factor import DEVICE, RECOVERY, Step, codes_left, pass_by
 from dashboard.auditing import noted
 from dashboard.models import Person
@@ -37,6 +38,9 @@ def second_step(request: HttpRequest) -> HttpResponse:
     half = half_login_of(request)
     if half is None:
         return HttpResponseRedirect(_wanted(request) if request.user.is_authenticated else reverse("login"))
+    if not settings.LOCAL_LOGIN:  # since the password was given, this installation has stopped taking any
+        logout(request)
+        return HttpResponseRedirect(reverse("login"))
     if request.method != "POST":
         return _form(request, half)
     return _code(request, half) if half.step is Step.CODE else _enrolment(request, half)
@@ -45,11 +49,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
 def _code(request: HttpRequest, half: HalfLogin) -> HttpResponse:
     proof = of_code(request, half.person, request.POST.get("code", ""))
     if proof.problem:
-        response = _form(request, half, proof.problem)
-        if proof.wait is not None:
-            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-            response["Retry-After"] = str(math.ceil(proof.wait.total_seconds()))
-        return response
+        return _unproven(request, half, proof)
     let_through(request, half.person, proof.what)
     left = {"recovery_codes_left": codes_left(half.person)} if proof.what == RECOVERY else {}
     _record(request, half.person, {"second_factor": proof.what, **left})
@@ -58,11 +58,19 @@ def _code(request: HttpRequest, half: HalfLogin) -> HttpResponse:
 
 def _enrolment(request: HttpRequest, half: HalfLogin) -> HttpResponse:
     codes = enrolling.enrolled(request, half.person, request.POST.get("code", ""))
-    if codes is None:
-        return _form(request, half, enrolling.WRONG)
+    if isinstance(codes, Proof):
+        return _unproven(request, half, codes)
     let_through(request, half.person, DEVICE)
     _record(request, half.person, {"second_factor": "set up"})
     return enrolling.codes_page(request, codes, leads_to=_wanted(request))
+
+
+def _unproven(request: HttpRequest, half: HalfLogin, proof: Proof) -> HttpResponse:
+    response = _form(request, half, proof.problem)
+    if proof.wait is not None:
+        response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+        response["Retry-After"] = str(math.ceil(proof.wait.total_seconds()))
+    return response
 
 
 def let_through(request: HttpRequest, person: Person, how: str) -> None:

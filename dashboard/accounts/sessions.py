@@ -53,6 +53,9 @@ class Line:
 @receiver(user_logged_in, dispatch_uid="dashboard.accounts.logged_in")
 def _logged_in(request: HttpRequest, **_: Any) -> None:
     LoginSession.objects.filter(expire_date__lte=datetime.now(UTC)).delete()  # nobody else clears what has ended
+    if BEGUN in request.session:  # Django keeps the key where the session holds this very person already
+        reveals.end_of_login(request.session.session_key)
+        request.session.cycle_key()
     request.session[BEGUN] = datetime.now(UTC).isoformat()
     request.session[ADDRESS] = client_address(request)
     request.session[BROWSER] = browser_words(request.headers.get("User-Agent", ""))

@@ -154,8 +154,8 @@ def _jobs(sees: Sees) -> Iterator[Metric]:
 
 def _record(sees: Sees) -> Iterator[Metric]:
     now = datetime.now(UTC)
-    failures = LoginAttempt.objects.filter(at__gt=now - login_limit.WINDOW, key__regex="^(name|unknown):").count()
-    yield _one("eventdesk_login_failures", "Failed logins within the last 15 minutes.", failures)
+    failures = LoginAttempt.objects.filter(at__gt=now - login_limit.WINDOW, key__regex="^(name|unknown|code):").count()
+    yield _one("eventdesk_login_failures", "Wrong passwords and codes within the last 15 minutes.", failures)
     counted = Refusal.objects.filter(until__gt=now)
     refusals = counted.count() + (counted.aggregate(more=Sum("more"))["more"] or 0)
     yield _one("eventdesk_refusals", "Refusals that are counted now: each counts for ten minutes from its first.", refusals)

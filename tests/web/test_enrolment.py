@@ -7,12 +7,13 @@ import pytest
 from django.db import connections
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from dashboard.access.login_limit import PER_CODE
 from dashboard.accounts import second_factor
 from dashboard.auditing.acts import acts
 from dashboard.auditing.verification import verify
-from dashboard.models import AuditEntry, RecoveryCode
+from dashboard.models import AuditEntry, LoginSession, RecoveryCode
 from tests import people
-from tests.web.second_factor import STEP, code_of, codes_on, enters, needing, secret_on, with_password, wrong_code
+from tests.web.second_factor import STEP, code_of, codes_on, enters, key_of, needing, secret_on, with_password, wrong_code
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -45,6 +46,24 @@ def test_enrolment_counts_once_a_code_proves_the_device_and_shows_the_secret_onl
         assert secret not in everything and not any(code in everything for code in codes)
         assert with_password(person).post(STEP, {"code": codes[0]}).status_code == 302
         assert verify() is None
+
+
+def test_wrong_codes_while_enrolling_are_limited_wherever_they_are_given_and_fill_no_record() -> None:
+    with needing("admin"):
+        person = people.admin()
+        client = with_password(person)
+        wrong = wrong_code(secret := secret_on(client.get(STEP).content))
+        answers = [client.post(STEP, {"code": wrong}).status_code for _ in range(PER_CODE + 3)]
+        assert answers == [200] * PER_CODE + [429] * 3
+        refused = client.post(STEP, {"code": code_of(secret)})
+        assert (refused.status_code, b"Too many attempts" in refused.content, enters(client)) == (429, True, False)
+        failed = acts(action="enrol_second_factor")
+        assert len(failed) == PER_CODE and "codes for this name" in failed[0].outcome["limit_reached"]
+        assert wrong not in str(list(AuditEntry.objects.values_list("details")))
+    client = with_password(person)
+    given = {"code": wrong, "password": people.PASSWORD}
+    assert b"Too many attempts" in client.post("/account/second-factor/enrolments/", given).content
+    assert len(acts(action="enrol_second_factor")) == PER_CODE
 
 
 def test_an_enrolment_that_was_left_half_done_leaves_nothing_and_begins_with_another_secret() -> None:
@@ -92,7 +111,9 @@ def test_a_person_sets_up_renews_codes_and_removes_the_factor_each_proven_and_on
     second = codes_on(client.post(f"{url}recovery-codes/", {"code": first[0]}).content)
     assert len(second) == second_factor.CODES and not set(first) & set(second)
     assert client.post(f"{url}removals/", {"code": first[1], "password": people.PASSWORD}).status_code == 422
+    before = key_of(client)
     assert client.post(f"{url}removals/", {"code": second[0], "password": people.PASSWORD}).status_code == 302
+    assert key_of(client) != before and not LoginSession.objects.filter(session_key=before).exists()
     assert not TOTPDevice.objects.exists() and not RecoveryCode.objects.exists()
     assert enters(client)
     done = {act.action for act in acts(actor="support") if act.state == "done"}

@@ -198,6 +198,9 @@ def test_a_login_gives_the_session_another_key_and_clears_those_that_have_ended(
     client.cookies[settings.SESSION_COOKIE_NAME] = planted
     client.post("/login/", {"username": "support", "password": PASSWORD})
     assert key_of(client) != planted
+    first = key_of(client)
+    client.force_login(people.support())
+    assert key_of(client) != first and not LoginSession.objects.filter(session_key=first).exists(), "the same person again"
     assert not LoginSession.objects.filter(session_key__in=[planted, key_of(gone)]).exists()
 
 

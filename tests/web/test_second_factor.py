@@ -205,6 +205,18 @@ def test_who_logs_in_by_the_provider_is_not_asked_for_a_factor_of_ours() -> None
         assert second_factor.step_of(people.admin(), session) is None
 
 
+def test_a_half_login_gets_no_further_once_the_installation_takes_no_passwords(settings: Any) -> None:
+    person = people.support()
+    device_of(person)
+    (code, *_) = second_factor.new_codes(person)
+    client = with_password(person)
+    settings.LOCAL_LOGIN = False
+    answer = client.post(STEP, {"code": code})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login/")
+    assert second_factor.codes_left(person) == second_factor.CODES, "no code was used up"
+    assert not LoginSession.objects.filter(person=person).exists()
+
+
 def test_a_half_login_ends_soon_and_may_be_left_for_another_account() -> None:
     person = people.support()
     device_of(person)
