@@ -22,6 +22,11 @@ NOT_RUN = {"serve", "seed_demo", "run_demo_app", "run_demo_traffic"}
 PLAN = ["--projection", PROJECTION]
 COMMANDS: Mapping[str, Sequence[Sequence[str]]] = {
     "allow_logins": [["--name", "viewer"], ["--name", "nobody"]],
+    "change_account": [
+        ["viewer", "--disable", "--reason", "asked"],
+        ["viewer", "--enable", "--new-password", "--reason", "asked"],
+        ["nobody", "--role", "admin", "--reason", "asked"],
+    ],
     "check_running": [[], ["index"], ["nowhere"]],
     "check_index": [[], ["--topic", ODD], ["--topic", "nowhere"]],
     "create_token": [["walk", "--role", "viewer", "--days", "1"]],
