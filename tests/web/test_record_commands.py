@@ -43,6 +43,34 @@ def sealed(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_the_example_unit_seals_with_the_key_alone_as_systemd_gives_it(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = (ROOT / "examples/production/eventdesk-seal.service").read_text(encoding="utf-8")
+    (credential,) = re.findall(r"^LoadCredential=(.+):(.+)$", unit, re.MULTILINE)
+    given = dict(
+        re.findall(r"(EVENTDESK_SEAL\w*)='?([^\s']+)", (ROOT / "examples/production/eventdesk.env").read_text() + unit)
+    )
+    assert given["EVENTDESK_SEAL_PUBLIC_KEY"] == f"{credential[1]}.pub", "make_seal_key writes them beside each other"
+    key = sealed / "credentials" / credential[0]
+    key.parent.mkdir()
+    key.write_bytes((sealed / "seal.key").read_bytes())
+    key.chmod(0o440)
+    there = {"%d": str(key.parent), f"{credential[1]}.pub": f"{sealed}/seal.key.pub", "/var/lib/eventdesk-seals": str(sealed)}
+    for name, value in given.items():
+        given[name] = re.sub("|".join(map(re.escape, there)), lambda found: there[found[0]], value)
+    with override_settings(**given):
+        with pytest.raises(CommandError, match="chmod 600"):
+            run("seal_record")
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(key.parent))
+        assert "Sealed 4 entries" in run("seal_record")
+        key.chmod(0o460)
+        with pytest.raises(CommandError, match="chmod 600"):
+            run("seal_record")
+        key.chmod(0o400)
+        (sealed / "seal.key.pub").write_text((sealed / "seal.key.pub").read_text()[:-9])
+        with pytest.raises(CommandError, match="is no public key of seals"):
+            run("seal_record")
+
+
 def verify(folder: Path, *more: str) -> str:
     return run("verify_record", "--seals", f"{folder}/record.seals", "--public-key", f"{folder}/seal.key.pub", *more)
 

@@ -1,7 +1,8 @@
 """Keys that sign seals, and those that check them: Ed25519, named as signed notes name theirs (c2sp.org/signed-note).
 
-The private key is a PEM file (PKCS #8) that nobody but its owner may read. The public key is one line of text,
-``name+id+key``, as Go's ``note`` package and witnesses of transparency logs take it.
+The private key is a PEM file (PKCS #8) that nobody but its owner may read, or what systemd gives to one service (a
+credential). The public key is one line of text, ``name+id+key``, as Go's ``note`` package and witnesses of transparency logs
+take it.
 """
 
 import base64
@@ -82,13 +83,14 @@ def public_path(path: Path) -> Path:
     return path.with_name(path.name + ".pub")
 
 
-def private_key(path: Path) -> PrivateKey:
-    """The key in this file, under the name that its public key beside it has. ``KeyProblem``."""
+def private_key(path: Path, public: Path | None = None) -> PrivateKey:
+    """The key in this file, under the name that its public key has: by default that beside it. ``KeyProblem``."""
+    public = public or public_path(path)
     try:
         mode, text = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         raise KeyProblem(f"The seal key {path} cannot be read: {error.strerror}.") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if mode & _of_others(path):
         raise KeyProblem(f"Others than its owner may read or change the seal key {path}: chmod 600 {path}")
     try:
         key = serialization.load_pem_private_key(text, password=None)
@@ -96,10 +98,18 @@ def private_key(path: Path) -> PrivateKey:
         raise KeyProblem(f"{path} is no Ed25519 private key in PEM.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyProblem(f"{path} is no Ed25519 private key in PEM.")
-    public = public_key(public_path(path))
-    if key.public_key().public_bytes_raw() != public.raw:
-        raise KeyProblem(f"{public_path(path)} is the public key of another private key.")
-    return PrivateKey(name=public.name, key=key)
+    checks = public_key(public)
+    if key.public_key().public_bytes_raw() != checks.raw:
+        raise KeyProblem(f"{public} is the public key of another private key.")
+    return PrivateKey(name=checks.name, key=key)
+
+
+def _of_others(path: Path) -> int:
+    """The bits of a mode that a private key must not have. In systemd's folder of credentials, which only the service can
+    enter, a group may read: systemd 254 and newer let the service's user in by an access list, which shows as that bit."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    is_credential = bool(given) and path.resolve().parent == Path(given).resolve()
+    return stat.S_IRWXO | stat.S_IRWXG & ~(stat.S_IRGRP if is_credential else 0)
 
 
 def public_key(path: Path) -> PublicKey:

@@ -25,7 +25,7 @@ class Command(BaseCommand):
             raise CommandError("Set EVENTDESK_SEAL_KEY to the private key's file, and EVENTDESK_SEALS to the file of seals.")
         try:
             with appending(found.seals) as file, stopping_by_signal() as stop:
-                sealer = Sealer(private_key(found.key), file)
+                sealer = Sealer(private_key(found.key, found.public), file)
                 if every > 0:
                     seal_every(every, sealer, stop)
                 else:
