@@ -19,8 +19,10 @@ END_SESSIONS = _action("end_sessions", "End sessions", "Log in again.")
 REMOVE_FACTOR = _action("remove_second_factor", "Remove second factor", "The person sets it up again.")
 CHANGE_ACCOUNT = _action("change_account", "Change account", "Change it back (change_account).", possible=True)
 END_SESSIONS_OF = _action("end_sessions_of_person", "End sessions of a person", "The person logs in again.")
+SET_GROUPS = _action("set_groups", "Set groups", "Put them into the groups of before (set_groups).", possible=True)
 
 for own in (CHANGE_PASSWORD, ENROL, REMOVE_OWN, NEW_CODES, END_SESSIONS):
     allow(own, Rule(roles=frozenset(Role), via=frozenset({PAGE}), while_read_only=True))
 for others in (REMOVE_FACTOR, END_SESSIONS_OF, CHANGE_ACCOUNT):  # access is taken away while it is read-only too
     allow(others, Rule(roles=ADMINS, via=NO_PAGE, while_read_only=True))
+allow(SET_GROUPS, Rule(roles=ADMINS, via=NO_PAGE))
