@@ -10,6 +10,25 @@ command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
 command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 
+# Debian 12 and Ubuntu have Java 17, Debian 13 has 21.
+with_known_java() {
+    local version
+    for version in 17 21; do
+        apt-cache show "openjdk-$version-jre-headless" >/dev/null 2>&1 || continue
+        missing=("${missing[@]/#openjdk-17-jre-headless/openjdk-$version-jre-headless}")
+        return
+    done
+}
+
+# systemd looks at the units of examples/production; nothing of it is started. Where it cannot be had, that test is left out.
+add_systemd() {
+    command -v systemd-analyze >/dev/null && return
+    [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && command -v timeout >/dev/null || return 0
+    echo "Installing systemd ..."
+    timeout 120 apt-get install -y -qq --no-install-recommends systemd >/dev/null 2>&1 ||
+        echo "It cannot be installed: systemd looks at no unit of examples/production."
+}
+
 # Chromium without what belongs to windows takes half of the processor time. Where it cannot be had, the tests use the other one.
 add_quick_browser() {
     command -v chromium-headless-shell >/dev/null && return
@@ -21,6 +40,7 @@ add_quick_browser() {
 
 if [ ${#missing[@]} -eq 0 ]; then
     add_quick_browser
+    add_systemd
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
@@ -30,6 +50,8 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "Installing ${missing[*]} ..."
 apt-get update -qq
+with_known_java
 # A server that the package would start is none of ours: the tests start their own.
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 add_quick_browser
+add_systemd

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 FOR_EVER = {"serve", "run_demo_traffic", "run_demo_app"}
-NEED_MORE = {"replay", "forget_values", "check_running"}
-"""They act on jobs, aggregates or processes that are not there: they only say how they are used."""
+NEED_MORE = {"replay", "forget_values", "check_running", "set_groups", "check"}
+"""They act on jobs, aggregates, processes or settings that are not there: they only say how they are used."""
 
 
 def main() -> None:

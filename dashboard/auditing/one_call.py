@@ -1,7 +1,8 @@
 """Appending to the record on PostgreSQL in one call of a procedure: others wait for no round trip to this process.
 
-The procedure ``dashboard_append_entry`` comes with a migration. Its plan is kept by each connection. It computes the entry's
-hash, of the hash before it, its number and its content, as ``entries.hash_of`` does.
+The procedure ``dashboard_append_entry`` comes with a migration. Its plan is kept as long as the connection: by
+workers, not by pages, which connect for each request. It computes the entry's hash, of the hash before it, its number and its
+content, as ``entries.hash_of`` does.
 
 Others do not wait for the disk, either, or there would be one entry a flush: the procedure commits the entry in memory, and
 then, in a second transaction, waits until it is on the disk, together with all who wait at that moment. Until then others may

@@ -41,6 +41,18 @@ def state_of(alias: str) -> DatabaseState:
     return DatabaseState.NO_TABLES if lacking else DatabaseState.OK
 
 
+def encoding_of(alias: str) -> str:
+    """How this database keeps texts, as PostgreSQL calls it; empty for SQLite, and if it does not answer."""
+    if connections[alias].vendor != "postgresql":
+        return ""
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SHOW server_encoding")
+            return str(cursor.fetchone()[0])
+    except DatabaseError:
+        return ""
+
+
 @cache
 def _last_migrations() -> Mapping[str, Sequence[Migration]]:
     """The last migrations of the apps of each database, read once from their files."""

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.setup.addresses import host_problems, proxy_count, proxy_problem
 from dashboard.setup.alert_settings import alert_problem
+from dashboard.setup.database_state import databases_in_use, encoding_of
 from eventstore.config import hash_key_problem, hook_secret_problem, mark_key_problem
 from eventstore.drivers import open_storage
 from eventstore.model import InvalidConfiguration
@@ -131,7 +132,7 @@ def store_problem() -> str:
 @register("eventdesk", deploy=True)
 def check_sqlite(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """Warn about old SQLite versions. Shown by ``check --deploy``, and when an installation starts to serve."""
-    on_sqlite = [alias for alias, config in settings.DATABASES.items() if config["ENGINE"] == "django.db.backends.sqlite3"]
+    on_sqlite = [alias for alias in databases_in_use() if _engine(alias) == "django.db.backends.sqlite3"]
     if not on_sqlite or settings.DEMO or sqlite3.sqlite_version_info >= SAFE_SQLITE:
         return []
     return [
@@ -140,6 +141,24 @@ def check_sqlite(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> 
             hint="Use PostgreSQL in production (DATABASE_URL, INDEX_DATABASE_URL, STORE_DATABASE_URL).",
             id="eventdesk.W001",
         )
+    ]
+
+
+def _engine(alias: str) -> str:
+    return str(settings.DATABASES.get(alias, {}).get("ENGINE", ""))
+
+
+@register("eventdesk", deploy=True)
+def check_encoding(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Warn about databases on PostgreSQL that cannot hold every text. One that does not answer is not judged."""
+    other = {alias: encoding for alias in databases_in_use() if (encoding := encoding_of(alias)) not in ("", "UTF8")}
+    return [
+        Warning(
+            f"The database {alias!r} has the encoding {encoding}: names and ids with letters that it lacks are refused.",
+            hint="Make it anew with the encoding UTF8: createdb --encoding UTF8 --template template0",
+            id="eventdesk.W004",
+        )
+        for alias, encoding in other.items()
     ]
 
 

@@ -25,6 +25,8 @@ OWN_APPS = (
     "eventstore",
     "dashboard",
     "dashboard.record",
+    "dashboard.observing",
+    "dashboard.accounts",
     "eventstore.index",
     "eventstore.jobs",
     "eventstore.local",

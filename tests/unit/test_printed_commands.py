@@ -44,6 +44,7 @@ def filled_in(one: Printed) -> list[str]:
 
 def test_all_that_print_commands_are_found() -> None:
     rest = {"serve", "replay", "run_demo_app", "forget_values", "check_running", "remove_totp", "end_sessions"}
+    rest |= {"set_groups", "check"}
     assert {one.name for one in PRINTED} == {*ORDER, "change_account"} | rest
 
 

@@ -55,7 +55,9 @@ COMMANDS: Mapping[str, Sequence[Sequence[str]]] = {
     "run_index": [["--until-caught-up"]],
     "run_jobs": [["--until-idle"]],
     "seal_record": [[]],
+    "set_groups": [["viewer", "--none", "--reason", "asked"], ["nobody", "--group", "x", "--reason", "asked"]],
     "set_email": [["viewer", "--email", "viewer@example.org"], ["nobody", "--remove"]],
+    "wait_for_databases": [[]],
     "verify_record": [["--export", "NEW.ndjson"]],
 }
 """Every command of ours, with what it is asked: plausible things, and wrong ones. ``FILE`` is a file of damaged events,

@@ -167,6 +167,10 @@ def test_an_old_sqlite_in_production_is_a_warning(settings: Any, monkeypatch: py
     assert [warning.id for warning in system_checks.check_sqlite(app_configs=None)] == ["eventdesk.W001"]
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
     assert system_checks.check_sqlite(app_configs=None) == []
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql"}, "store": settings.DATABASES["default"]}
+    settings.EVENTSTORE_URL = "pulsar://broker:6650"
+    assert system_checks.check_sqlite(app_configs=None) == [], "the embedded store's own database is not in use"
 
 
 @pytest.mark.slow
