@@ -23,8 +23,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("EVENTDESK_DATA") or BASE_DIR / "var").resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds sessions and password hashes
 
-DEMO = os.environ.get("EVENTDESK_DEMO") == "1"
-DEBUG = DEMO and os.environ.get("EVENTDESK_DEBUG") == "1"
+try:
+    DEMO = is_on("EVENTDESK_DEMO", os.environ.get("EVENTDESK_DEMO", ""))
+    DEBUG = is_on("EVENTDESK_DEBUG", os.environ.get("EVENTDESK_DEBUG", "")) and DEMO
+    BEHIND_TLS = is_on("EVENTDESK_TLS", os.environ.get("EVENTDESK_TLS", ""), otherwise=not DEMO)
+except InvalidConfiguration as problem:
+    raise SystemExit(f"eventdesk: {problem}") from problem
 SECRET_KEY_GIVEN = os.environ.get("EVENTDESK_SECRET_KEY", "") or (demo_secret_key(DATA_DIR) if DEMO else "")
 SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
 EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
@@ -38,7 +42,6 @@ EVENTDESK_SEAL_EVERY = os.environ.get("EVENTDESK_SEAL_EVERY", "") or "300"
 HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").split(",") if host.strip()]
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else HOSTS_GIVEN or LOOPBACK_HOSTS  # only this machine may use a demo
-BEHIND_TLS = os.environ.get("EVENTDESK_TLS", "0" if DEMO else "1") == "1"
 PROXIES = os.environ.get("EVENTDESK_PROXIES", "")  # how many proxies add to X-Forwarded-For; "" is not known
 
 EVENTSTORE_URL = os.environ.get("EVENTSTORE_URL") or "database://"
@@ -94,9 +97,9 @@ MIDDLEWARE = [
     "dashboard.observing.requests.measured",
     "dashboard.observing.own_host.named_as_own",
     "dashboard.web.middleware.isolated",
+    "csp.middleware.CSPMiddleware",
     "dashboard.web.middleware.tell_of_missing_tls",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
     "dashboard.web.middleware.compress_static_texts",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

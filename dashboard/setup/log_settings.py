@@ -4,7 +4,9 @@ from typing import Any
 
 from eventstore.model import InvalidConfiguration
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+ALSO = ("WARN", "FATAL")
+"""Python's other names for two of them."""
 LINES, JSON = "lines", "json"
 OWN = "eventdesk"
 """The loggers of requests and of what commands report."""
@@ -18,7 +20,7 @@ def logging_of(format: str, level: str) -> dict[str, Any]:
     """
     if format not in ("", LINES, JSON):
         raise InvalidConfiguration(f"EVENTDESK_LOG_FORMAT is {LINES} or {JSON}, not {format!r}.")
-    if level not in LEVELS:
+    if level not in (*LEVELS, *ALSO):
         raise InvalidConfiguration(f"EVENTDESK_LOG is one of {', '.join(LEVELS)}, not {level!r}.")
     line = {"()": "dashboard.running.log_lines.LogFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     as_json = format == JSON

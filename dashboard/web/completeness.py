@@ -23,6 +23,8 @@ INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind without being called so."""
 RUN_INDEX = shell_command("run_index")
 IMPORT = shell_command("import_events", "events.ndjson", "--topic", "my-topic")
+NOT_ALL_LISTED = "The store does not let all of its topics be listed. Tell an admin of this installation."
+"""For people with a scope. The store's own sentence names a namespace, which may lie outside of it."""
 LISTS_ARE_COMPLETE = (
     "Lists of a topic's events come from the store and are complete. "
     "Aggregates, searches and counts may lack the newest events."
@@ -140,7 +142,7 @@ def _not_permitted(store: StoreHealth) -> Notice:
         name="not-permitted",
         tone="warn",
         title="The event store does not permit everything.",
-        text=f"{store.refused} Until then, new topics are not seen.",
+        text=f"{store.refused if sight() is None else NOT_ALL_LISTED} Until then, new topics are not seen.",
         foot="store: permission missing",
     )
 

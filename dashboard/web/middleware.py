@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
@@ -36,6 +37,7 @@ OF_THE_STORE = "name"
 
 _NOT_THERE = (UnknownTopic, UnknownEvent, UnknownSubscription, UnknownProjection, UnknownJob)
 Respond = Callable[[HttpRequest], HttpResponseBase]
+NOT_KEPT, NOT_SEARCHED = "no-store, private", "noindex, nofollow"
 _TEXTS = ("text/", "application/javascript", "image/svg")
 
 
@@ -61,7 +63,11 @@ def isolated(get_response: Respond) -> Respond:
 
 
 def tell_of_missing_tls(get_response: Respond) -> Respond:
-    """Behind TLS, name the header that the proxy has to send where there is none. A redirection would come back for ever."""
+    """Behind TLS, name the header that the proxy has to send where there is none. A redirection would come back for ever.
+
+    So this page stands before the middleware that redirects, and gets what that adds by itself.
+    """
+    hardened = SecurityMiddleware(lambda request: HttpResponse()).process_response
     exempt = re.compile("|".join(settings.SECURE_REDIRECT_EXEMPT))
 
     def respond(request: HttpRequest) -> HttpResponseBase:
@@ -72,7 +78,10 @@ def tell_of_missing_tls(get_response: Respond) -> Respond:
         title, advice = "This request came without TLS", "Use the address of this installation that begins with https://."
         hint = "The proxy in front of it must send X-Forwarded-Proto: https (docs/running.md)."
         page = render_to_string("errors/bare.html", {"title": title, "advice": advice, "hint": hint})
-        return HttpResponse(page, status=HTTPStatus.BAD_REQUEST)
+        answer = HttpResponse(page, status=HTTPStatus.BAD_REQUEST, headers={"X-Frame-Options": settings.X_FRAME_OPTIONS})
+        answer["Cache-Control"], answer["X-Robots-Tag"] = NOT_KEPT, NOT_SEARCHED
+        hardened(request, answer)  # changes it, and returns it
+        return answer
 
     return respond
 
@@ -110,8 +119,8 @@ class DeskMiddleware:
             response = _link_of_another_system(request) or self.get_response(request)
             if (response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED)) and not hasattr(request, NOTED):
                 _record_refusal(request)
-        response.setdefault("Cache-Control", "no-store, private")
-        response["X-Robots-Tag"] = "noindex, nofollow"
+        response.setdefault("Cache-Control", NOT_KEPT)
+        response["X-Robots-Tag"] = NOT_SEARCHED
         return response
 
     def process_view(

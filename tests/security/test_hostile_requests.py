@@ -1,4 +1,4 @@
-"""No request of anybody makes the desk fail: no answer of status 5xx, and no exception in the log (issue 18, done when 5).
+"""No request of anybody makes the desk fail: no answer of status 5xx, and no exception in the log.
 
 400 requests in ``make test``, 10,000 in ``make soak``. ``EVENTDESK_HOSTILE_SEED`` repeats those of a run that failed.
 """

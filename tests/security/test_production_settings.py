@@ -77,12 +77,21 @@ def test_a_time_for_hsts_that_is_none_stops_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tls", "expected"),
     [
+        ("", ["__Host-sessionid", "__Host-csrftoken", True, True, 31536000, True, True, True]),  # as if it were not there
         ("1", ["__Host-sessionid", "__Host-csrftoken", True, True, 31536000, True, True, True]),
         ("0", ["sessionid", "csrftoken", False, False, 0, False, True, True]),
     ],
 )
 def test_cookies_belong_to_this_host_alone_where_there_is_tls(tmp_path: Path, tls: str, expected: list[Any]) -> None:
     assert json.loads(run(tmp_path, "-c", SAY, **PRODUCTION, EVENTDESK_TLS=tls).stdout) == expected
+
+
+@pytest.mark.parametrize("name", ["EVENTDESK_TLS", "EVENTDESK_DEMO", "EVENTDESK_READ_ONLY", "EVENTDESK_LOCAL_LOGIN"])
+def test_a_mistyped_switch_stops_the_start_with_one_line(tmp_path: Path, name: str) -> None:
+    done = run(tmp_path, "-c", SAY, **PRODUCTION, **{name: "true"})
+    assert done.returncode
+    assert done.stderr.startswith(f"eventdesk: {name} is 1 or 0")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_every_cookie_is_secure_and_out_of_reach_for_scripts_and_other_sites(behind_tls: None) -> None:
@@ -132,4 +141,9 @@ def test_a_proxy_that_says_nothing_of_tls_gets_no_redirection_without_end(behind
     answer = Client().get("/topics/")
     assert answer.status_code == 400
     assert b"X-Forwarded-Proto: https" in answer.content
+    over_tls_only = {"Strict-Transport-Security": None}  # a browser takes it from nowhere else
+    assert {name: answer.headers.get(name) for name in HARDENED} == HARDENED | over_tls_only
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Cache-Control"] == "no-store, private"
     assert Client().get("/healthz").status_code == 200

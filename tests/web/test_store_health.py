@@ -13,6 +13,7 @@ from dashboard.web.store_health import StoreHealth
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.model import NotPermitted, StoreUnreachable
 from tests.web.desk import Desk, opened_desk, text
+from tests.web.limits import access, scope
 
 
 @pytest.fixture
@@ -49,6 +50,11 @@ def test_a_store_that_does_not_let_its_topics_be_listed_is_said_on_every_page_un
         page = text(desk.get("/aggregates/"))
         assert "does not permit everything. It needs the permission consume. Until then, new topics are not seen." in page
         assert "store: permission missing" in page
+        with access(scope=(scope("viewer", "persistent://a/b/c"),)):  # the store's sentence may name what lies outside of it
+            for path in ("/aggregates/", "/topics/"):
+                page = text(desk.client("viewer").get(path))
+                assert "Tell an admin of this installation." in page
+                assert "consume" not in page
     monkeypatch.setattr(store_health, "FRESH", timedelta(0))
     assert "permission" not in text(desk.get("/aggregates/"))
 

@@ -9,6 +9,7 @@ from dashboard.access import policy
 from dashboard.access.copies import sees_topic
 from dashboard.access.role_names import who_may
 from dashboard.access.scopes import Scope
+from dashboard.gateway import sight
 from dashboard.web import completeness, store_health
 from eventstore.jobs import JobRefused, UnknownJob
 from eventstore.model import (
@@ -36,6 +37,8 @@ BY_RIGHT = (
     "Ids of this type are personal: pages show a handle (pid…) in place of each, and it leads here. An id itself is looked up "
     "by people with the right to see values, or with an open case."
 )
+TELL_AN_ADMIN = "The store does not let Eventdesk do this. Tell an admin of this installation."
+"""For people with a scope. The store's own sentence names a namespace, which may lie outside of it."""
 STILL_WORKS = "You can still look, read the record, reveal values for a reason, and work on a case."
 
 
@@ -104,10 +107,11 @@ def problem_of(error: EventStoreError) -> Problem:
     if isinstance(error, StoreUnreachable):
         store_health.mark_unreachable(error)
     kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
+    narrowed = isinstance(error, NotPermitted) and sight() is not None
     return Problem(
         status=kind.status,
         title=kind.title,
-        text=kind.text or str(error),
+        text=TELL_AN_ADMIN if narrowed else kind.text or str(error),
         advice=kind.advice,
         again=issubclass(kind.error, StoreUnreachable | NotPermitted),
         link=kind.link,

@@ -100,6 +100,11 @@ def test_a_process_that_becomes_another_program_keeps_its_standard_error(tmp_pat
     assert lines == [{}]
 
 
+def test_every_name_that_python_has_for_a_level_is_taken() -> None:
+    for level in ("CRITICAL", "WARN"):
+        assert logging_of("", level)["root"]["level"] == level
+
+
 @pytest.mark.parametrize(("format", "level"), [("xml", "WARNING"), ("json", "LOUD"), ("JSON", "INFO")])
 def test_a_wrong_setting_of_the_log_stops_the_start(format: str, level: str) -> None:
     with pytest.raises(InvalidConfiguration, match="EVENTDESK_LOG"):
