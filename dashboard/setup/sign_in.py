@@ -2,6 +2,7 @@
 imports it."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 from eventstore.model import InvalidConfiguration
 
 PREFIX = "EVENTDESK_OIDC_"
+_OF_CLIENT = frozenset({"CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE"})
+_KNOWN = _OF_CLIENT | {"ISSUER", "NAME", "GROUPS_CLAIM", "SCOPES", "MAX_AGE", "GRACE", "CA_FILE"}
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LONGEST_NAME = 40
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -47,6 +50,8 @@ def provider_of(environment: Mapping[str, str]) -> Provider | None:
     """The provider of ``EVENTDESK_OIDC_…``; ``None`` where no issuer is named. Raises ``InvalidConfiguration``, without the
     secret."""
     given = {name.removeprefix(PREFIX): value.strip() for name, value in environment.items() if name.startswith(PREFIX)}
+    if unknown := sorted(given.keys() - _KNOWN):
+        raise InvalidConfiguration(f"{PREFIX}{unknown[0]} is not known. Known are {', '.join(sorted(_KNOWN))}.")
     issuer = given.get("ISSUER", "").removesuffix(WELL_KNOWN)
     if not issuer:
         if any(given.values()):
@@ -58,8 +63,8 @@ def provider_of(environment: Mapping[str, str]) -> Provider | None:
     secret, file = given.get("CLIENT_SECRET", ""), given.get("CLIENT_SECRET_FILE", "")
     if secret and file:
         raise InvalidConfiguration(f"Set {PREFIX}CLIENT_SECRET or {PREFIX}CLIENT_SECRET_FILE, not both.")
-    for name, path in (("CLIENT_SECRET_FILE", file), ("CA_FILE", given.get("CA_FILE", ""))):
-        _require_readable(name, path)
+    _require_secret(file)
+    _require_certificates(given.get("CA_FILE", ""))
     return Provider(
         issuer=issuer,
         client_id=given["CLIENT_ID"],
@@ -106,12 +111,24 @@ def _checked(issuer: str) -> SplitResult:
     return parts
 
 
-def _require_readable(name: str, path: str) -> None:
+def _require_secret(path: str) -> None:
+    try:
+        if path and not Path(path).read_text(encoding="utf-8").strip():
+            raise InvalidConfiguration(f"{PREFIX}CLIENT_SECRET_FILE is empty: the desk would be a client without a secret.")
+    except OSError as error:
+        raise InvalidConfiguration(f"{PREFIX}CLIENT_SECRET_FILE cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidConfiguration(f"{PREFIX}CLIENT_SECRET_FILE is not a text in UTF-8.") from error
+
+
+def _require_certificates(path: str) -> None:
     try:
         if path:
-            Path(path).read_bytes()
+            ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:  # an OSError too
+        raise InvalidConfiguration(f"{PREFIX}CA_FILE holds no certificate (PEM).") from error
     except OSError as error:
-        raise InvalidConfiguration(f"{PREFIX}{name} cannot be read: {error.strerror}.") from error
+        raise InvalidConfiguration(f"{PREFIX}CA_FILE cannot be read: {error.strerror}.") from error
 
 
 def _name(name: str) -> str:

@@ -27,6 +27,8 @@ from eventstore.actions import Actor
 TRIES = 5
 LONGEST_NAME = 140
 """Characters of a name, with place for a number behind it."""
+LONGEST_MAIL = 254
+"""Characters, as Django keeps an address. Its check takes longer ones."""
 
 
 def provider_id(issuer: str) -> str:
@@ -59,17 +61,18 @@ def find_or_make(issuer: str, subject: str, claims: Mapping[str, Any], by: Actor
 def settle(person: Person, groups: Set[str], by: Actor) -> None:
     """Give the person the role and the groups that the provider's groups mean here. A change is recorded."""
     role, kept = of_claims.role_of(groups), of_claims.known(groups)
-    before, were = person.role, frozenset(person.groups.values_list("name", flat=True))
-    if role == before and kept == were:
+    if (person.role, _groups_of(person)) == (role, kept):
         return
-    if kept != were:
-        person.groups.set([Group.objects.get_or_create(name=name)[0] for name in sorted(kept)])
-    if role != before:
-        first = Person.objects.filter(pk=person.pk, role=before).update(role=role)
-        person.role = role
-        if not first and kept == were:  # another request of this person was first, and has told all this
-            return
-        person.save(update_fields=["role"])
+    with transaction.atomic():  # of several requests, the first changes it, and tells of it
+        locked = Person.objects.select_for_update().get(pk=person.pk)
+        before, were = locked.role, _groups_of(locked)
+        if kept != were:
+            locked.groups.set([Group.objects.get_or_create(name=name)[0] for name in sorted(kept)])
+        Person.objects.filter(pk=person.pk).update(role=role)
+    person.role = role
+    if (before, were) == (role, kept):
+        return
+    person.save(update_fields=["role"])  # tells open sockets, which would not see it yet within the transaction
     details = {
         "role_before": _shown(before),
         "role_after": _shown(role),
@@ -77,6 +80,10 @@ def settle(person: Person, groups: Set[str], by: Actor) -> None:
         "groups_after": sorted(kept),
     }
     noted(by, ROLE_BY_GROUPS.name, account(person.username), details)
+
+
+def _groups_of(person: Person) -> frozenset[str]:
+    return frozenset(person.groups.values_list("name", flat=True))
 
 
 def _shown(role: str) -> str:
@@ -110,7 +117,7 @@ def name_in(claims: Mapping[str, Any]) -> str:
 def _mail_in(claims: Mapping[str, Any]) -> str:
     """The mail address, if the provider has verified it."""
     mail = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(mail, str):
+    if claims.get("email_verified") is not True or not isinstance(mail, str) or len(mail) > LONGEST_MAIL:
         return ""
     try:
         validate_email(mail)

@@ -50,10 +50,15 @@ def arrive(request: HttpRequest, claims: Json, tokens: Tokens, by_token: Json, s
 def _log_in(request: HttpRequest, person: Person, by: Provider, subject: str, tokens: Tokens) -> None:
     if request.user.is_authenticated:
         auth.logout(request)  # what was revealed to the login of before ends with it
-    auth.login(request, person, backend=BACKEND)
-    kept.begin(request.session, person, issuer=by.issuer, subject=subject, tokens=tokens)
     details = {"address": client_address(request) or None, "by": by.name}
-    noted(Actor(name=person.username, via=PAGE), LOG_IN.name, account(person.username), details)
+    try:
+        auth.login(request, person, backend=BACKEND)
+        request.session.cycle_key()  # Django keeps the key of a login of this person that was not whole
+        kept.begin(request.session, person, issuer=by.issuer, subject=subject, tokens=tokens)
+        noted(Actor(name=person.username, via=PAGE), LOG_IN.name, account(person.username), details)
+    except BaseException:  # half of it would let somebody in of whom the provider is never asked
+        request.session.flush()
+        raise
 
 
 def own_path(request: HttpRequest, url: object) -> str:

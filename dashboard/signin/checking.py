@@ -60,7 +60,7 @@ def standing_of(text: str, person: Person, *, max_age: float | None = None) -> S
     if by is None or login is None or login.issuer != by.issuer or login.person_id != person.pk:
         return ENDED
     oldest = by.max_age if max_age is None else max(max_age, by.max_age)
-    if datetime.now(UTC) - login.asked < timedelta(seconds=oldest):
+    if timedelta(0) <= datetime.now(UTC) - login.asked < timedelta(seconds=oldest):  # not of a clock that is ahead
         return Standing(state=State.GOOD, name=by.name)
     tokens = kept.tokens_in(login, text)
     if tokens is None:
@@ -81,7 +81,7 @@ def still_holds(session: Any, person: Person) -> bool:
     at most each ``SOCKETS_ASK_EVERY`` seconds. Changes the person as ``standing_of`` does."""
     text = kept.text_of(session)
     if not text:
-        return bool(settings.LOCAL_LOGIN)
+        return bool(settings.LOCAL_LOGIN) and person.has_usable_password()
     return standing_of(text, person, max_age=SOCKETS_ASK_EVERY).state in {State.GOOD, State.AWAY}
 
 
@@ -102,6 +102,7 @@ def _without_answer(by: Provider, login: ProviderLogin) -> Standing:
 
 def _claims(ask: Asking, login: ProviderLogin, text: str, tokens: Tokens) -> Json:
     """What the provider says now, with another access token where this one has ended."""
+    ask.metadata()  # not while the tokens are being refreshed, which others wait for
     if tokens.refresh and tokens.ends and tokens.ends - REFRESHED_BEFORE < time.time():
         return ask.userinfo(kept.refreshed(login, text, tokens, ask.refreshed).access)
     try:

@@ -22,8 +22,8 @@ from dashboard.signin.provider import Away, Tokens
 IN_SESSION = "signed_in_by"
 """Under which key a session holds the random text."""
 NOTED_EVERY = timedelta(seconds=5)
-REFRESH_WITHIN = timedelta(seconds=10)
-"""How long one request may take to refresh the tokens, until another tries."""
+REFRESH_WITHIN = timedelta(seconds=20)
+"""How long one request may take to refresh the tokens, until another tries: longer than the slowest answer that is taken."""
 
 
 def begin(session: Any, person: Person, *, issuer: str, subject: str, tokens: Tokens) -> None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from dashboard.access.command_actions import LOG_OUT, account
 from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
-from dashboard.models import Person
+from dashboard.models import LoginSession, Person
 from dashboard.signin import kept
 from eventstore.actions import Actor
 
@@ -33,6 +33,8 @@ def left(request: HttpRequest) -> bool:
 
 
 def end(request: HttpRequest, person: Person, why: str) -> None:
-    """End the login of this request; recorded with the reason."""
+    """End the login of this request; recorded with the reason, by the first of its requests that are under way."""
+    first = LoginSession.objects.filter(session_key=request.session.session_key).delete()[0]
     auth.logout(request)
-    noted(Actor(name=person.username, via=PAGE), LOG_OUT.name, account(person.username), {"reason": why})
+    if first:
+        noted(Actor(name=person.username, via=PAGE), LOG_OUT.name, account(person.username), {"reason": why})

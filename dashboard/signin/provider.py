@@ -123,8 +123,8 @@ class Asking:
             secret = self.provider.client_secret()
         except (OSError, UnicodeDecodeError) as error:
             raise Unusable("the file of the client's secret cannot be read") from error
-        ways = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        if secret and "client_secret_post" not in ways:
+        ways = metadata.get("token_endpoint_auth_methods_supported")
+        if secret and "client_secret_post" not in (ways if isinstance(ways, list) else ()):
             return {"data": form, "auth": httpx.BasicAuth(self.provider.client_id, secret)}
         own = {"client_id": self.provider.client_id, **({"client_secret": secret} if secret else {})}
         return {"data": {**form, **own}}
@@ -162,7 +162,7 @@ class Asking:
     def _noting_that_it_is_away(self) -> Iterator[None]:
         try:
             yield
-        except (httpx.TransportError, Away) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, Away) as error:  # also a port or a token that cannot be
             self._away_until = time.monotonic() + NOT_ASKED_FOR
             why = str(error) if isinstance(error, Away) else type(error).__name__
             log.warning("%s, by which people sign in, does not answer: %s", self.provider.name, why)
@@ -185,8 +185,8 @@ def _object(content: bytes) -> Json:
 def tokens_of(answer: Mapping[str, Any], *, refresh: str = "") -> Tokens:
     """The tokens in a token endpoint's answer; ``refresh`` is kept where it has none. Raises ``Unusable``."""
     access, lasts = answer.get("access_token"), answer.get("expires_in")
-    if not isinstance(access, str) or not access:
-        raise Unusable("it has no access token")
+    if not isinstance(access, str) or not access or not access.isascii():
+        raise Unusable("it has no access token that can be sent")
     other = answer.get("refresh_token")
     ends = time.time() + lasts if isinstance(lasts, int | float) and lasts > 0 else 0.0
     return Tokens(access=access, refresh=other if isinstance(other, str) and other else refresh, ends=ends)

@@ -34,6 +34,8 @@ MARK = "page_action"
 WANTED = "wanted"
 NOTED = "refusal_is_noted"
 """Set on a request whose refusal is on the record already, with more than the middleware knows."""
+NOT_CHECKED = "login_is_not_checked"
+"""Set on a request of the few pages, such as a logout, before which nobody asks whether the login still holds."""
 PAGE_PARAMETER = "page"
 NOTHING_YET = "nothing-yet"
 
@@ -135,6 +137,9 @@ def refused_for(request: HttpRequest, wanted: str) -> None:
 
 
 def problem(request: HttpRequest, what: Problem) -> HttpResponse:
+    """The page of this problem, beside the places; without them where the person's login may not hold any more."""
+    if hasattr(request, NOT_CHECKED) and isinstance(request.user, Person):
+        return django_render(request, "errors/bare.html", {"title": what.title, "advice": what.text}, status=what.status)
     response = django_render(
         request,
         "errors/_problem.html" if wants_fragment(request) else "errors/problem.html",

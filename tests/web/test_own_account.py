@@ -16,6 +16,9 @@ from dashboard.accounts.session_store import BEGUN
 from dashboard.accounts.sessions import browser_words
 from dashboard.auditing.acts import acts
 from dashboard.models import LoginSession, Person, Reveal, Role
+from dashboard.setup.sign_in import Provider
+from dashboard.signin import kept
+from dashboard.signin.provider import Tokens
 from tests import people
 from tests.people import PASSWORD
 from tests.web.desk import Desk, text
@@ -247,12 +250,16 @@ def test_who_has_a_login_of_somebody_cannot_try_passwords_there_without_end() ->
     assert acts(action="log_in", actor="support")[0].outcome["reason"] == "Change password: wrong password"
 
 
-def test_an_account_of_the_provider_has_no_password_and_no_factor_here() -> None:
+def test_an_account_of_the_provider_has_no_password_and_no_factor_here(settings: Any) -> None:
+    settings.SIGN_IN = by = Provider(issuer="https://login.example.org", client_id="eventdesk", name="Login", max_age=300)
     person = people.support()
     person.set_unusable_password()
     person.save()
     client = Client()
     client.force_login(person)
+    session = client.session
+    kept.begin(session, person, issuer=by.issuer, subject="s", tokens=Tokens(access="not asked within max_age"))
+    session.save()
     assert "sign-in provider" in text(client.get("/account/"))
     for url in ("/account/password/", "/account/second-factor/"):
         assert client.get(url).status_code == 404
