@@ -16,6 +16,8 @@ from scripts.pulsar_distribution import cache_folder, java_runs, locked
 UNPACKING = ".keycloak-unpacking-"
 VERSION = "26.7.3"
 ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
+FETCHED_WITHIN = 240.0
+"""Seconds for Maven, and for the preparation. A mirror that hangs must not hold a run of the tests for ever."""
 BUILT_WITH = ("--db=dev-mem", "--health-enabled=false", "--metrics-enabled=false")
 
 
@@ -73,7 +75,13 @@ def _fill(say: Callable[[str], None]) -> None:
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=FETCHED_WITHIN
+        )
+    except subprocess.TimeoutExpired as error:
+        text = f"{command[0]} took longer than {FETCHED_WITHIN:.0f} seconds. Check the network and Maven's settings."
+        raise KeycloakProblem(text) from error
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
         raise KeycloakProblem(f"{command[0]} failed. Check the network and Maven's settings.\n{tail}")

@@ -1,5 +1,7 @@
 """The run's Keycloak for its tests. If it cannot be started, they are skipped with the reason; in CI they fail instead."""
 
+from secrets import token_hex
+
 import pytest
 
 from scripts.local_keycloak import KeycloakAddress
@@ -21,4 +23,6 @@ def keycloak(pytestconfig: pytest.Config) -> KeycloakAddress:
 @pytest.fixture(scope="session")
 def realm(keycloak: KeycloakAddress, worker_id: str) -> Realm:
     """A realm of this process's own, like that of the documentation's example. Tests make their own people in it."""
-    return Realm.imported(keycloak, f"desk-{worker_id}")
+    made = Realm.imported(keycloak, f"desk-{worker_id}-{token_hex(3)}")
+    made.warm()
+    return made

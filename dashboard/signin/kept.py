@@ -27,9 +27,9 @@ REFRESH_WITHIN = timedelta(seconds=20)
 
 
 def begin(session: Any, person: Person, *, issuer: str, subject: str, tokens: Tokens) -> None:
-    """Keep a login that begins now; those whose sessions have long ended are removed."""
+    """Keep a login that begins now; those that are older than any session gets are removed."""
     now = datetime.now(UTC)
-    ProviderLogin.objects.filter(asked__lt=now - 2 * timedelta(seconds=settings.SESSION_COOKIE_AGE)).delete()
+    ProviderLogin.objects.filter(begun__lt=now - timedelta(seconds=settings.SESSION_COOKIE_AGE, minutes=5)).delete()
     text = secrets.token_urlsafe(32)
     ProviderLogin.objects.create(
         key=_key_of(text),

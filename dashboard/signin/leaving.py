@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -15,6 +16,13 @@ from dashboard.signin import kept
 from eventstore.actions import Actor
 
 LEFT = "left_login_by_provider"
+
+
+@receiver(post_delete, sender=LoginSession, dispatch_uid="dashboard.signin.session_ended")
+def _session_ended(instance: LoginSession, **_: Any) -> None:
+    """However it ended: by a list of sessions, a command, or since it ran out. A session gets its last key before its mark."""
+    if text := kept.text_of(instance.get_decoded()):
+        kept.forget(text)
 
 
 @receiver(user_logged_out, dispatch_uid="dashboard.signin.logged_out")

@@ -27,7 +27,7 @@ TIMEOUT = httpx.Timeout(3.0)
 LATEST = 5.0
 """Seconds for a whole answer."""
 NOT_ASKED_FOR = 3.0
-"""Seconds after a failure in which the provider counts as away without being asked."""
+"""Seconds after a failure in which the provider counts as away, or its metadata as not usable, without being asked."""
 METADATA_FOR = 600.0
 LONGEST_ANSWER = 1_000_000
 """Bytes. A person may be in a thousand groups."""
@@ -66,6 +66,7 @@ class Asking:
         self._lock = threading.Lock()
         self._away_until = 0.0
         self._kept: dict[str, tuple[float, Json]] = {}
+        self._unusable: dict[str, tuple[float, str]] = {}
 
     def metadata(self) -> Json:
         """Raises ``Away`` and ``Unusable``."""
@@ -133,7 +134,14 @@ class Asking:
         kept = self._kept.get(url)
         if kept is not None and not anew and time.monotonic() < kept[0]:
             return kept[1]
-        found = _good(*self._answer("GET", url))
+        until, why = self._unusable.get(url, (0.0, ""))
+        if time.monotonic() < until:
+            raise Unusable(why)
+        try:
+            found = _good(*self._answer("GET", url))
+        except Unusable as error:
+            self._unusable[url] = (time.monotonic() + NOT_ASKED_FOR, str(error))
+            raise
         self._kept[url] = (time.monotonic() + METADATA_FOR, found)
         return found
 

@@ -27,12 +27,18 @@ class OddProvider:
     refreshed: int = 0
     asked: int = 0
     refresh_takes: float = 0.0
+    not_there: str = ""
+    """A path that is answered with 404, ``missed`` times until now."""
+    missed: int = 0
 
     @property
     def provider(self) -> Provider:
         return Provider(issuer=self.url, client_id="eventdesk", secret="only-for-tests", name="Odd")
 
     def answer(self, path: str, token: str, form: dict[str, list[str]]) -> tuple[int, bytes]:
+        if path == self.not_there:
+            self.missed += 1
+            return 404, b""
         if path == "/.well-known/openid-configuration":
             ends = {"authorization": "auth", "token": "token", "userinfo": "userinfo"}
             told = {f"{name}_endpoint": f"{self.url}/{end}" for name, end in ends.items()}

@@ -10,6 +10,7 @@ from django.conf import settings as given
 from django.db import DatabaseError, connections
 from django.test import Client, RequestFactory
 
+from dashboard.accounts import sessions
 from dashboard.auditing.acts import acts
 from dashboard.auditing.chain import RecordDamaged
 from dashboard.models import LoginSession, Person, ProviderLogin, Role
@@ -154,6 +155,29 @@ def test_a_token_that_cannot_be_sent_is_no_answer_and_a_list_that_is_none_is_rea
         tokens=kept._encrypted(text, Tokens(access="\u00e9", refresh="")), asked=datetime.now(UTC) - timedelta(seconds=9)
     )
     assert (row.subject, client.get("/topics/").status_code) == ("s-1", 200)
+
+
+@pytest.mark.parametrize("how", ["ended in the list", "ran out"])
+def test_what_is_kept_of_a_login_goes_with_its_session_however_that_ends(odd: OddProvider, how: str) -> None:
+    client = logged_in(odd)
+    anna = Person.objects.get(username="anna")
+    if how == "ended in the list":
+        assert sessions.end(anna) == 1
+    else:
+        LoginSession.objects.update(expire_date=datetime.now(UTC))
+        Client().force_login(person(Role.SUPPORT))
+    assert not ProviderLogin.objects.exists()
+    assert client.get("/topics/").status_code == 302
+
+
+def test_metadata_that_cannot_be_used_is_not_asked_for_by_every_visitor(
+    odd: OddProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.signin.provider.NOT_ASKED_FOR", 60.0)
+    odd.not_there = "/.well-known/openid-configuration"
+    for _ in range(3):
+        assert Client().get("/signed-out/").status_code == 200
+    assert odd.missed == 1
 
 
 def test_a_mail_address_that_is_too_long_to_keep_is_left_out() -> None:

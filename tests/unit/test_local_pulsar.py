@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts import local_pulsar, pulsar_distribution
+from scripts import keycloak_distribution, local_pulsar, pulsar_distribution
 from scripts.local_pulsar import LocalPulsar
 from scripts.ports import free_ports, port_is_free
 from scripts.pulsar_configuration import BrokerSetup, configured, settings, write_configuration
@@ -223,3 +223,9 @@ def test_only_the_ticking_thread_is_calmed_and_one_that_cannot_be_is_left_as_it_
     slack.unlink()
     slack.mkdir()  # as little to be written as the file of a kernel that is emulated
     calm(1, tmp_path)
+
+
+def test_fetching_keycloak_from_a_mirror_that_hangs_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keycloak_distribution, "FETCHED_WITHIN", 0.1)
+    with pytest.raises(keycloak_distribution.KeycloakProblem, match="took longer than"):
+        keycloak_distribution._run(["sleep", "60"], tmp_path)

@@ -8,7 +8,8 @@ import pytest
 from django.core import mail
 
 from dashboard.auditing.acts import acts
-from dashboard.models import Person, Reveal
+from dashboard.models import Person, Reveal, Role
+from dashboard.privacy.by_reason import reveals
 from dashboard.reveals import telling
 from dashboard.reveals.choosing import Month
 from tests import people
@@ -159,6 +160,11 @@ def test_where_no_privacy_officer_has_an_account_that_is_said_and_admins_and_aud
     assert "Emergency reveal by" not in text(desk.get("/", "support"))
     assert "I have seen this" in text(desk.get("/", "privacy"))
     assert "Emergency reveal by" not in text(desk.get("/", "admin"))
+    long_ago = datetime.now(UTC) - reveals.COUNTS_FOR
+    Person.objects.filter(role=Role.PRIVACY).update(last_login=long_ago)
+    assert "Emergency reveal by" not in text(desk.get("/", "admin"))
+    Person.objects.filter(role=Role.PRIVACY).update(password="!of the provider")
+    assert "Emergency reveal by viewer" in text(desk.get("/", "admin"))
 
 
 def test_the_notice_stays_until_a_privacy_officer_has_seen_it(desk: Desk) -> None:

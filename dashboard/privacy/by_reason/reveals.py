@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.dispatch import Signal
@@ -22,6 +23,7 @@ BY_TIME, BY_HAND, BY_LOGOUT, BY_ROLE, BY_CASE = "time", "by hand", "logout", "ro
 """What ended a reveal."""
 REVEAL, EMERGENCY_REVEAL, SEE_EMERGENCY = "reveal", "emergency_reveal", "see_emergency"
 """The actions of the access table."""
+COUNTS_FOR = timedelta(days=30)
 CHANGED = Signal()
 """Sent when a reveal has begun or was ended in this process: open pages have to know at once."""
 
@@ -158,8 +160,13 @@ def unseen_emergencies() -> QuerySet[Reveal]:
 
 
 def has_privacy_officer() -> bool:
-    """Whether somebody is there to be told of an emergency."""
-    return Person.objects.filter(role=Role.PRIVACY, is_active=True).exists()
+    """Whether somebody is there to be told of an emergency.
+
+    Who left at the sign-in provider never comes back, and keeps the role: an account without a password here counts for
+    ``COUNTS_FOR`` after each login.
+    """
+    gone = Q(password__startswith=UNUSABLE_PASSWORD_PREFIX, last_login__lt=datetime.now(UTC) - COUNTS_FOR)
+    return Person.objects.filter(role=Role.PRIVACY, is_active=True).exclude(gone).exists()
 
 
 def _in_force(now: datetime) -> QuerySet[Reveal]:
