@@ -25,7 +25,8 @@ add_systemd() {
     command -v systemd-analyze >/dev/null && return
     [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && command -v timeout >/dev/null || return 0
     echo "Installing systemd ..."
-    timeout 120 apt-get install -y -qq --no-install-recommends systemd >/dev/null 2>&1 ||
+    timeout 120 sh -c 'install="apt-get install -y -qq --no-install-recommends systemd"
+        $install || { apt-get update -qq && $install; }' >/dev/null 2>&1 ||
         echo "It cannot be installed: systemd looks at no unit of examples/production."
 }
 

@@ -29,7 +29,7 @@ LEFT_WHILE_READ_ONLY = (
     | {"look", "search_masked", "connect", "log_in", "log_out", "refused"}
     | {"reveal", "emergency_reveal", "end_reveal", "see_emergency", "open_case", "close_case", "note_in_case"}
     | {name for name in TABLE if name.startswith("export_")}
-    | {"allow_logins", "revoke_token", "change_password", "end_sessions", "end_sessions_of_person"}
+    | {"allow_logins", "revoke_token", "change_password", "change_account", "end_sessions", "end_sessions_of_person"}
     | {"enrol_second_factor", "remove_own_second_factor", "make_recovery_codes", "remove_second_factor"}
 )
 """Looking, the record, what is seen for a reason, files, and what lets people in or keeps them out."""
