@@ -20,7 +20,7 @@ with_known_java() {
     done
 }
 
-# systemd looks at the units of examples/production; nothing of it is started. Where it cannot be had, that test is left out.
+# systemd looks at the units of examples/production; nothing of it is started. Where it cannot be had, that test is left out (in CI it fails).
 add_systemd() {
     command -v systemd-analyze >/dev/null && return
     [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && command -v timeout >/dev/null || return 0
