@@ -25,6 +25,7 @@ FEWEST_CHARACTERS = 8
 """Different ones in a secret. A random text of 32 characters has some twenty."""
 PLACEHOLDER = re.compile("change.?me|replace.?(me|this)|your.?secret|insecure|example|placeholder", re.IGNORECASE)
 """What documents and templates of installations have in place of a secret."""
+GUESSED = "{name} is a text that others can guess: set it to a long random one, and keep it."
 
 
 def require_serving_settings() -> None:
@@ -59,6 +60,10 @@ def serving_problems() -> list[str]:
         return problems
     if problem := secret_key_problem(settings.SECRET_KEY_GIVEN):
         problems.append(problem)
+    others_too = ("EVENTDESK_HASH_KEY", "EVENTDESK_HANDLE_KEY", "EVENTDESK_HOOK_SECRET")
+    problems += [
+        GUESSED.format(name=name) for name in others_too if (text := getattr(settings, name)) and _can_be_guessed(text)
+    ]
     if not settings.HOSTS_GIVEN:
         problems.append("EVENTDESK_HOSTS is missing: name the hosts of this installation's address, separated by commas.")
     return problems + host_problems(settings.HOSTS_GIVEN)
@@ -70,9 +75,11 @@ def secret_key_problem(secret: str) -> str:
         return "EVENTDESK_SECRET_KEY is missing: set it to a long random text, and keep it."
     if len(secret) < SHORTEST_SECRET:
         return f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at least."
-    if PLACEHOLDER.search(secret) or len(set(secret)) < FEWEST_CHARACTERS:
-        return "EVENTDESK_SECRET_KEY is a text that others can guess: set it to a long random one, and keep it."
-    return ""
+    return GUESSED.format(name="EVENTDESK_SECRET_KEY") if _can_be_guessed(secret) else ""
+
+
+def _can_be_guessed(secret: str) -> bool:
+    return PLACEHOLDER.search(secret) is not None or len(set(secret)) < FEWEST_CHARACTERS
 
 
 def handle_key_problem() -> str:

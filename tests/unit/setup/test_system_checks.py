@@ -107,6 +107,16 @@ def test_a_store_that_cannot_be_opened_may_not_be_served(settings: Any, demo: bo
     system_checks.require_serving_settings()
 
 
+@pytest.mark.parametrize("name", ["EVENTDESK_HASH_KEY", "EVENTDESK_HANDLE_KEY", "EVENTDESK_HOOK_SECRET"])
+@pytest.mark.parametrize("secret", ["change-me-" * 4, "x" * 60])
+def test_no_secret_may_be_one_that_others_can_guess(settings: Any, name: str, secret: str) -> None:
+    installation(settings)
+    setattr(settings, name, secret)
+    with pytest.raises(ImproperlyConfigured, match=f"^{name} is a text that others can guess") as raised:
+        system_checks.require_serving_settings()
+    assert secret not in str(raised.value)
+
+
 HASHED = '[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n'
 
 
