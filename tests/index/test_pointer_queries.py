@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
+from eventstore.extent import Extent, within
 from eventstore.index.lookup import aggregate_rows, ordinals, queries, value_lookup
 from eventstore.index.lookup import pointers as reading
 from eventstore.index.lookup.value_lookup import by_value
@@ -175,6 +176,18 @@ def of_one_city(count: int, *, others: Sequence[int] = ()) -> None:
     partition = open_partition(PATIENTS, 0, Memory())
     batch = [event(number, aggregate=("patient", f"p{number}" if number in others else "p")) for number in range(count)]
     write_batch(partition, batch, [[("city", "Berlin")]] * count)
+
+
+def test_values_of_types_that_are_left_out_are_told_by_nothing() -> None:
+    partition = open_partition(PATIENTS, 0, Memory())
+    types = ["order", "patient", "order"] * 100
+    batch = [event(number, aggregate=(type, f"{type}{number}")) for number, type in enumerate(types)]
+    write_batch(partition, batch, [[("city", "Berlin" if type == "patient" else "Rome")] for type in types[:-3]] + [[]] * 3)
+    with within(Extent(lambda topic: True, lambda name: name == "patient", every_type=False)):
+        assert by_value("city", ["Rome"]) == ValueMatches()
+        found = by_value("city", ["Rome", "Berlin"])
+    assert ({pointer.aggregate_type for pointer in found.pointers}, len(found.pointers)) == ({"patient"}, 99)
+    assert (found.all_events, found.all_aggregates) == (True, True), "as without the others"
 
 
 def test_an_aggregate_with_many_events_of_a_value_hides_no_other() -> None:

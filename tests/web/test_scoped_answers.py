@@ -47,6 +47,7 @@ QUERIES = (
     f"/aggregates/?q={outside.TYPE} {outside.OF_TYPE}",
     f"/aggregates/?q={outside.IN_TOPIC}",
     f"/aggregates/?q={outside.EVENT}",
+    f"/aggregates/?q={outside.EVENT_OF_TYPE}-0@example.org",
     f"/aggregates/?q={outside.ELSEWHERE}",
     f"/aggregates/?q={outside.EVENT_TYPE}",
     f"/aggregates/?q={outside.READER}",
