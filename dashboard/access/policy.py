@@ -78,6 +78,7 @@ class Rule:
     ``while_read_only``: whether it may be done while the installation is read-only. It changes nothing but the record and what
     people see for a reason, or it takes access away. ``rows``: of one file that it makes, at most; some roles have less.
     ``everywhere``: it acts on all topics at once, so that only a scope with every topic has it.
+    ``whatever_scope``: it takes away what the actor has themselves, also of what is not in their scope any more.
     """
 
     roles: Set[Role]
@@ -85,6 +86,7 @@ class Rule:
     while_read_only: bool = False
     rows: int | None = None
     everywhere: bool = False
+    whatever_scope: bool = False
 
 
 def clear_roles() -> Iterable[str]:
@@ -164,7 +166,7 @@ def why_not(actor: Actor, action: str, resource: Resource) -> str:
     by_role = SHELL in rule.via if actor.via == SHELL else person is not None and _person_may(person, rule, actor.via)
     if not by_role:
         return f"{actor.name} may not do this ({action}). An admin can give you a role that may."
-    if person is None:
+    if person is None or rule.whatever_scope:
         return ""
     if rule.everywhere and not scope_of(person).has_every_topic:
         return f"This acts on all topics, which the scope of {actor.name} has not ({action}). An admin can widen the scope."

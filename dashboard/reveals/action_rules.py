@@ -75,7 +75,7 @@ def _facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
 
 allow(REVEAL, Rule(roles=REVEALERS, while_read_only=True))
 allow(EMERGENCY_REVEAL, Rule(roles=IN_AN_EMERGENCY, while_read_only=True))
-allow(END_REVEAL, Rule(roles=EVERYBODY, while_read_only=True))
+allow(END_REVEAL, Rule(roles=EVERYBODY, while_read_only=True, whatever_scope=True))
 allow(SEE_EMERGENCY, Rule(roles=frozenset({Role.PRIVACY}), while_read_only=True))
 allow(EXPORT_REVEALS, Rule(roles=OVERSEERS, while_read_only=True, rows=100_000))
 for action in (REVEAL, EMERGENCY_REVEAL, END_REVEAL, SEE_EMERGENCY):

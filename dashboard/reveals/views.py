@@ -21,6 +21,7 @@ from dashboard.reveals import telling
 from dashboard.reveals.action_rules import EMERGENCY_REVEAL, END_REVEAL, REVEAL
 from dashboard.reveals.forms import LONGEST_TICKET, RevealForm, offered, times
 from dashboard.reveals.subjects import SCOPES, Asked, asked_for, in_words, resource_of, sees_it_already, words_of_type
+from dashboard.scoping.current import answering_nobody
 from dashboard.web.pages import page, person_of, profile_of, render
 from eventstore.actions import Action, Actor
 
@@ -56,13 +57,14 @@ def create_in_emergency(request: HttpRequest) -> HttpResponse:
 
 @page(END_REVEAL.name, methods=("POST",))
 def ends(request: HttpRequest, id: int) -> HttpResponse:
-    """Hide it again, now."""
+    """Hide it again, now: also what lies outside of the person's scope by now."""
     person = person_of(request)
     reveal = Reveal.objects.filter(pk=id, person=person).first()
     if reveal is None:
         raise Http404
     details = {"reveal": reveal.pk, "what": in_words(reveal.kind), "ticket": reveal.ticket}
-    with desk().actions.perform(_actor(person), END_REVEAL, resource_of(reveals.subject_of(reveal)), details):
+    of = resource_of(reveals.subject_of(reveal))
+    with answering_nobody(), desk().actions.perform(_actor(person), END_REVEAL, of, details):
         reveals.end(reveal)
     messages.success(request, "The reveal has ended: its values are hidden again.")
     return HttpResponseRedirect(_back(request) or reverse("overview"))

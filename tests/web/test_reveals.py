@@ -12,6 +12,7 @@ from dashboard.auditing.acts import acts
 from dashboard.models import AuditEntry, Person, Reveal, State
 from tests import people
 from tests.web.desk import Desk, text
+from tests.web.limits import access, scope
 from tests.web.revealing import (
     OF_AGGREGATE,
     VALUE,
@@ -183,6 +184,15 @@ def test_the_person_ends_it_and_nobody_else_can(desk: Desk, anna: Client) -> Non
     assert desk.client("admin").post(f"/reveals/{row.pk}/ends/").status_code == 404
     assert VALUE in event_page(anna)
     anna.post(f"/reveals/{row.pk}/ends/")
+    assert VALUE not in event_page(anna)
+    assert [act.state for act in acts(action="end_reveal")] == [State.DONE]
+
+
+def test_it_can_be_ended_when_it_lies_outside_of_the_scope_by_now(anna: Client) -> None:
+    reveal(anna, of_event())
+    row = Reveal.objects.get()
+    with access(scope=(scope("support", "elsewhere"),)):
+        assert anna.post(f"/reveals/{row.pk}/ends/").status_code == 302
     assert VALUE not in event_page(anna)
     assert [act.state for act in acts(action="end_reveal")] == [State.DONE]
 
