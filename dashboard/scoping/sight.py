@@ -16,8 +16,20 @@ _NESTED = ("position", "pointer", "row", "event", "message", "backlog", "subscri
 """Attributes in which a thing has another one, in whose scope it lies."""
 _PLAIN = (str, bytes, int, float)
 _WORDS = re.compile(r"[\s\"'`(),;:=]+")
-FREE = frozenset({"reason", "ticket", "case", "digest"})
-"""Fields in which people write what they like, and codes: a word there may be that of anything."""
+FREE = frozenset({"reason", "ticket", "case", "digest", "approval"})
+"""Fields in which people, or the program, write sentences, and codes: a word there may be that of anything."""
+CODES = frozenset({"kind", "way", "format", "form", "role", "role_before", "role_after", "mark", "outcome", "state", "wanted"})
+"""Fields that hold a word of the program's own, such as "event"."""
+_NAMES = """
+address aggregate aggregates all_counted backlog before build canary_of chosen consumers consumption days entries event
+event_ids events failed fields filter filtered found from groups groups_after groups_before hours imported job kept left_out
+letters minutes name of only parts path places positions projection range reveal reveals sent source steps stopped
+subscription target time times to tokens topic topics until values waits what
+"""
+OWN = FREE | CODES | frozenset(_NAMES.split())
+"""Names of fields in what jobs are asked for and in the details of acts: as such they name nothing of the store."""
+BY_NAME = frozenset({"chosen", "places", "positions", "topics", "until"})
+"""Fields whose own fields are called by names of the store."""
 
 
 class Sight:
@@ -122,12 +134,17 @@ class Sight:
             "Job": lambda one: not self.mentions_hidden(one.arguments),
             "ReplayOrder": lambda one: not self.mentions_hidden(one.projection),
             "Resource": lambda one: not self.mentions_hidden(one.name),
+            "LocalRows": lambda one: self.has_projection_named(one.projection),
         }
 
     def has_projection(self, projection: Any) -> bool:
         """Whether every topic that it reads is seen, of those that are there."""
         there = [topic for topic in self._topics_with_events if projection.reads(topic)]
         return all(map(self.has_topic, there or projection.topics))
+
+    def has_projection_named(self, name: str) -> bool:
+        """Whether the projection is seen. What is not declared may have read anything. An empty name hides nothing."""
+        return not name or any(self.has_projection(one) for one in self._config.projections if one.name == name)
 
     # -- texts
 
@@ -136,8 +153,18 @@ class Sight:
         if isinstance(value, str):
             return bool(value) and any(self._is_hidden(word) for word in {value, *_WORDS.split(value)})
         if isinstance(value, Mapping):
-            return any(self.mentions_hidden([key, each]) for key, each in value.items() if key not in FREE)
+            return any(self._field_mentions(key, each) for key, each in value.items())
         return isinstance(value, list | tuple | set | frozenset) and any(map(self.mentions_hidden, value))
+
+    def _field_mentions(self, name: object, value: object) -> bool:
+        own = name in OWN
+        if not own and self.mentions_hidden(name):
+            return True
+        if name in BY_NAME and isinstance(value, Mapping) and self.mentions_hidden(list(value)):
+            return True
+        if own and (name in FREE or (name in CODES and isinstance(value, str))):
+            return False
+        return self.mentions_hidden(value)
 
     def _is_hidden(self, word: str) -> bool:
         names = {word, word.rpartition("@")[2], word.partition("/")[0], re.sub(r"-(?:partition-)?\d+\Z", "", word)}

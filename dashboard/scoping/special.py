@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.access.scopes import Scope
 from dashboard.scoping.sight import has_every_type
+from eventstore.extent import within
 from eventstore.jobs import UnknownJob
 from eventstore.model import MiddleHours, Topic
 from eventstore.scanning import ScanRequest
@@ -82,6 +83,27 @@ def _groups(face: Any, dead: Any, **named: Any) -> Any:
     return found if face.sight.every_type else replace(found, types=(), versions=(), reasons=())
 
 
+def _in_extent(name: str) -> Callable[..., Any]:
+    """Counts of one aggregate: of what is seen of it alone."""
+
+    def count(face: Any, *args: Any, **named: Any) -> Any:
+        with within(face.sight.extent):
+            return getattr(face.whole, name)(*args, **named)
+
+    return count
+
+
+def _jobs_naming(face: Any, type: str, id: str) -> Any:
+    return face.whole.jobs(type, id, sees=face.sight.sees)
+
+
+def _readers(face: Any, *args: Any, **named: Any) -> Any:
+    """A subscription is seen by its topic; the projection that it builds may read others."""
+    found = _in_extent("readers")(face, *args, **named)
+    sees = face.sight.has_projection_named
+    return replace(found, readers=[one if sees(one.projection) else replace(one, projection="") for one in found.readers])
+
+
 def _begin(face: Any, owner: str, request: ScanRequest, keep: Any) -> Any:
     filter = limited(request.filter, face.sight.scope)
     assert filter is not None
@@ -103,6 +125,11 @@ SPECIAL: Mapping[tuple[str, str], Callable[..., Any]] = MappingProxyType(
         ("letters", "groups"): _groups,
         ("scans", "begin"): _begin,
         ("tail", "open"): _open,
+        ("erasure", "events"): _in_extent("events"),
+        ("erasure", "values"): _in_extent("values"),
+        ("erasure", "copies"): _in_extent("copies"),
+        ("erasure", "readers"): _readers,
+        ("erasure", "jobs"): _jobs_naming,
         ("replay_plans", "approve"): _on_job("approve"),
         **{("jobs", name): _on_job(name) for name in ("pause", "resume", "cancel", "approve", "throttle")},
     }

@@ -11,6 +11,7 @@ from eventstore.index.lookup.pointers import time_of
 from eventstore.index.lookup.stream_keys import count_within, stretch_of
 from eventstore.index.models import StreamRow
 from eventstore.index.tables.blocks import TIMELESS
+from eventstore.index.tables.extents import live_streams
 from eventstore.model.errors import EventStoreError
 from eventstore.model.log import Ends, Log
 from eventstore.subscriptions.counting import is_fresh
@@ -42,7 +43,7 @@ class EventsIn:
 
 def events_in(log: Log, type: str, id: str) -> Sequence[EventsIn]:
     """Return where the aggregate has events, by topic and partition. Asks the store where each partition begins."""
-    rows = StreamRow.objects.filter(aggregate_id=id, type__text=type, partition__live=True).select_related("partition")
+    rows = live_streams().filter(aggregate_id=id, type__text=type).select_related("partition")
     ordered = list(rows.order_by("partition__topic", "partition__number", "pk"))
     ends = {topic: _ends(log, topic) for topic in {row.partition.topic for row in ordered if not _gone(row)}}
     return [_of_stream(row, ends.get(row.partition.topic)) for row in ordered]

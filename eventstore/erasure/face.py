@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from eventstore.erasure.copies import CopiesFound, CopiesIn, RowsOf, copies_found
 from eventstore.erasure.events import EventsIn, events_in
-from eventstore.erasure.jobs import Jobs, jobs_naming
+from eventstore.erasure.jobs import Jobs, Sees, jobs_naming
 from eventstore.erasure.local_rows import LocalRows, local_rows
 from eventstore.erasure.readers import Asking, IsExternal, Readers, readers_of
 from eventstore.erasure.values import ValuesFound, values_found
@@ -35,8 +35,9 @@ class ErasureFace:
         """The subscriptions of these topics and of those with copies, with what each has had of the aggregate."""
         return readers_of(self._asking, topics, type, id, copies)
 
-    def jobs(self, type: str, id: str) -> Jobs:
-        return jobs_naming(type, id)
+    def jobs(self, type: str, id: str, *, sees: Sees | None = None) -> Jobs:
+        """Jobs that name it: of those that ``sees`` lets pass, if it is given."""
+        return jobs_naming(type, id, sees=sees)
 
     def local_rows(self, id: str) -> Sequence[LocalRows]:
         return local_rows(id)

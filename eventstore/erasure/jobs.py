@@ -1,13 +1,15 @@
 """Jobs that were asked for with one aggregate's id, such as replays of it; and those whose text may name a value."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
 
+from eventstore.jobs.job import Job
 from eventstore.jobs.models import JobRow
+from eventstore.jobs.rows import job_of
 from eventstore.model.errors import InvalidFilter
 from eventstore.search import parse_filter
 
@@ -16,6 +18,7 @@ MOST_LOOKED_AT = 5_000
 MOST_NAMED = 50
 LONGEST_SOUGHT = 1_000
 """Characters of an id as JSON that the database is asked to find. The rest is compared here."""
+Sees = Callable[[Job], bool]
 BY_FILTER = '"kind":"filter"'
 """In the arguments of a replay by a filter, as ``jobs.rows.as_json`` writes them."""
 
@@ -31,9 +34,9 @@ class Jobs:
     by_filter: Sequence[str]
 
 
-def jobs_naming(type: str, id: str) -> Jobs:
+def jobs_naming(type: str, id: str, *, sees: Sees | None = None) -> Jobs:
     """Look in the resource and the arguments of the newest jobs for the aggregate's type and id side by side, or as one
-    resource's."""
+    resource's. ``sees``: the others count for nothing."""
     older = JobRow.objects.order_by("-number").values_list("number", flat=True)[MOST_LOOKED_AT : MOST_LOOKED_AT + 1].first()
     rows = JobRow.objects.filter(number__gt=older or 0).order_by("-number")
     written = json.dumps(id)[1:-1][:LONGEST_SOUGHT]
@@ -42,7 +45,14 @@ def jobs_naming(type: str, id: str) -> Jobs:
     mine = [row[:3] for row in told if _names(json.loads(row[3]), json.loads(row[4]), type, id)]
     filters = rows.filter(arguments__contains=BY_FILTER).values_list("id", "arguments").iterator()
     by_filter = [job for job, arguments in filters if _may_name_a_value(json.loads(arguments))]
+    if sees is not None:
+        seen = _seen({*by_filter, *(row[0] for row in mine)}, sees)
+        mine, by_filter = [row for row in mine if row[0] in seen], [job for job in by_filter if job in seen]
     return Jobs(found=len(mine), ids=mine[:MOST_NAMED], complete=older is None, by_filter=by_filter)
+
+
+def _seen(ids: Collection[str], sees: Sees) -> Set[str]:
+    return {row.id for row in JobRow.objects.filter(id__in=ids).iterator() if sees(job_of(row))}
 
 
 def _may_name_a_value(arguments: Any) -> bool:

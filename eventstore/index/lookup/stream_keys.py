@@ -47,10 +47,11 @@ def stretches_in(topic: str, id: str, type: str = "") -> dict[tuple[int, str], S
 
 
 def stretches_everywhere(type: str, id: str, *, live: bool = False) -> Sequence[Stretch]:
-    """Return the aggregate's streams in every build of every topic, also of logs that are gone; only in live ones if so
-    asked."""
-    rows = StreamRow.objects.filter(aggregate_id=id, type__text=type).select_related("partition").order_by("pk")
-    return [stretch_of(row) for row in (rows.filter(partition__live=True) if live else rows)]
+    """Return the aggregate's streams in every build of every topic, also of logs that are gone. ``live``: in those that pages
+    read alone, within the extent that is asked for (``eventstore.extent``)."""
+    rows = live_streams() if live else StreamRow.objects.all()
+    chosen = rows.filter(aggregate_id=id, type__text=type).select_related("partition").order_by("pk")
+    return [stretch_of(row) for row in chosen]
 
 
 def stretch_of(row: StreamRow) -> Stretch:
