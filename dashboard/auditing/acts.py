@@ -1,12 +1,13 @@
 """Acts as they are read from the record: what was intended, and how it ended."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connections, router
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from dashboard.auditing.entries import about, resource_of, storable
@@ -17,6 +18,10 @@ from eventstore.jobs import open_acts
 
 LOOKED_THROUGH = 100_000
 """Entries that one page of a search by a part of a text looks through."""
+MOST_PASSED = 20_000
+"""Acts that may not be shown, and that one page goes past."""
+PIECE = 500
+"""Acts that are read at a time, where all are gone through."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +48,10 @@ class Act:
 def number_in(text: str) -> int | None:
     """An act's number as a form sends it; ``None`` for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+Sees = Callable[[Act], bool]
+"""Whether an act may be shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,8 +101,11 @@ def acts(
     return _with_ends(list(begun.order_by("-number")[:limit]))
 
 
-def page_of_acts(wanted: Wanted, *, before: int | None, limit: int) -> ActsPage:
-    """A page of acts. No index finds a part of a text, so one page looks through ``LOOKED_THROUGH`` entries for it at most."""
+def page_of_acts(wanted: Wanted, *, before: int | None, limit: int, sees: Sees | None = None) -> ActsPage:
+    """A page of acts. No index finds a part of a text, so one page looks through ``LOOKED_THROUGH`` entries for it at most.
+
+    ``sees``: the page is filled with those that it lets pass, and nothing tells of the others, but where there are thousands.
+    """
     begun = _begun(wanted)
     if before is not None:
         begun = begun.filter(number__lt=before)
@@ -102,11 +114,36 @@ def page_of_acts(wanted: Wanted, *, before: int | None, limit: int) -> ActsPage:
         newest_number = AuditEntry.objects.order_by("-number").values_list("number", flat=True).first() or 0
         first = max(0, (newest_number + 1 if before is None else before) - LOOKED_THROUGH)
         begun = begun.filter(number__gte=first)
-    found = list(begun.order_by("-number")[: limit + 1])
-    on_page = _with_ends(found[:limit])
+    found, passed = _newest_seen(begun, limit + 1, sees)
+    on_page = found[:limit]
     if len(found) > limit:
         return ActsPage(acts=on_page, older=on_page[-1].number)
+    if passed is not None:
+        return ActsPage(acts=on_page, older=passed, looked_back_to=passed)
     return ActsPage(acts=on_page, older=first if first > 1 else None, looked_back_to=first if first > 1 else None)
+
+
+def _newest_seen(begun: "QuerySet[AuditEntry]", limit: int, sees: Sees | None) -> tuple[list[Act], int | None]:
+    """At most ``limit`` acts; and the last one that was looked at, where too many are left out to look further."""
+    found: list[Act] = []
+    looked, piece = 0, limit
+    while True:
+        some = _with_ends(list(begun.order_by("-number")[:piece]))
+        found += [act for act in some if sees is None or sees(act)]
+        if len(some) < piece or len(found) >= limit:
+            return found[:limit], None
+        looked += piece
+        if looked >= MOST_PASSED:
+            return found, some[-1].number
+        begun, piece = begun.filter(number__lt=some[-1].number), PIECE
+
+
+def every_act(wanted: Wanted) -> Iterator[Sequence[Act]]:
+    """All of them in the order in which they began, some hundreds at a time."""
+    after = 0
+    while acts := oldest_acts(wanted, after=after, limit=PIECE):
+        yield acts
+        after = acts[-1].number
 
 
 def oldest_acts(wanted: Wanted, *, after: int, limit: int) -> Sequence[Act]:
@@ -178,13 +215,32 @@ def resource_filter(*, topics: Sequence[str] = (), name: str = "") -> Q:
 
 
 def aggregate_types() -> Sequence[str]:
-    """The types of the aggregates that were ever acted on, in order. Each is one step along an index: there are few types,
-    and many entries."""
-    begun = AuditEntry.objects.filter(begins=True).order_by("aggregate_type").values_list("aggregate_type", flat=True)
-    found: list[str] = []
-    while (next := begun.filter(aggregate_type__gt=found[-1] if found else "").first()) is not None:
-        found.append(next)
-    return found
+    """The types of the aggregates that were ever acted on, in order."""
+    return _ever("aggregate_type")
+
+
+def topics() -> Sequence[str]:
+    """The topics that were ever acted on, or in which something was, in order."""
+    return _ever("topic")
+
+
+_STEPS = """
+WITH RECURSIVE step(told) AS (
+    SELECT (SELECT COLUMN FROM dashboard_auditentry WHERE begins AND COLUMN > '' ORDER BY COLUMN LIMIT 1)
+    UNION ALL
+    SELECT (SELECT COLUMN FROM dashboard_auditentry WHERE begins AND COLUMN > told ORDER BY COLUMN LIMIT 1)
+    FROM step WHERE told IS NOT NULL
+)
+SELECT told FROM step WHERE told IS NOT NULL
+"""
+
+
+def _ever(column: str) -> Sequence[str]:
+    """What acts begin with in this column, but for nothing. Each is one step along its index: there are few, and many
+    entries."""
+    with connections[router.db_for_read(AuditEntry)].cursor() as cursor:
+        cursor.execute(_STEPS.replace("COLUMN", column))
+        return [told for (told,) in cursor.fetchall()]
 
 
 def _with_ends(begun: Sequence[AuditEntry]) -> Sequence[Act]:

@@ -1,6 +1,5 @@
 """What the audit record has on one aggregate, and when it says that a cursor was put back."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,10 +7,13 @@ from datetime import datetime
 
 from django.db.models import Max, Q
 
+from dashboard.auditing.acts import Wanted, every_act
 from dashboard.auditing.entries import storable
 from dashboard.auditing.reasons import CASE
+from dashboard.gateway import sight
 from dashboard.models import AuditEntry, CaseNote
 from dashboard.privacy import public_id
+from dashboard.scoping.rows import sees_act
 from eventstore.cursors import RESET_CURSOR, UNDO_MOVE
 from eventstore.replays import REPLAY_EVENTS
 
@@ -32,15 +34,16 @@ class OnRecord:
 
 
 def on_record(type: str, id: str) -> OnRecord:
-    """Look for entries that name the aggregate by its id or by its handle of today."""
+    """Look for acts on the aggregate, by its id or by its handle of today: those that may be shown to whoever is answered."""
     plain, public = storable(id), storable(public_id(type, id))
-    mine = AuditEntry.objects.filter(aggregate_type=storable(type), aggregate_id__in={plain, public}, begins=True)
+    mine = Wanted(on=Q(aggregate_type=storable(type), aggregate_id__in={plain, public}))
+    within = sight()
     acts: Counter[str] = Counter()
     in_clear, cases = 0, set[int]()
-    for action, named, details in mine.values_list("action", "aggregate_id", "details").iterator():
-        acts[action] += 1
-        in_clear += named != public
-        number = json.loads(details).get(CASE)
+    for act in (act for some in every_act(mine) for act in some if sees_act(act, within)):
+        acts[act.action] += 1
+        in_clear += act.resource.aggregate_id != public
+        number = act.details.get(CASE)
         cases |= {number} if isinstance(number, int) else set()
     return OnRecord(
         acts=dict(sorted(acts.items())),

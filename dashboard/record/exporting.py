@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 from asgiref.sync import sync_to_async
@@ -13,7 +14,7 @@ from dashboard.access import policy
 from dashboard.access.client_address import client_address
 from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
-from dashboard.auditing.acts import Act, Wanted, count_acts, oldest_acts
+from dashboard.auditing.acts import Act, Wanted, count_acts, every_act
 from dashboard.auditing.entries import line_of
 from dashboard.auditing.one_call import flush
 from dashboard.auditing.verification import rows, rows_of
@@ -30,7 +31,7 @@ from eventstore.actions import Actor
 TYPED = {"on", "text", "name", "scope"}
 """What may hold a person's id or name: that it was given is recorded, and not what it was."""
 PIECE = 500
-"""Acts that are read at a time."""
+"""Entries that are read at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +80,7 @@ def export(request: HttpRequest) -> HttpResponse:
     given = form.cleaned_data
     wanted, _ = wanted_by(given, desk().index.topics(), profile_of(request))
     most = policy.most_rows(person_of(request), EXPORT_RECORD.name)
-    there = count_acts(wanted, most + 1)
+    there = _count(wanted, most + 1, sight())
     if there > most:  # refused, not cut off: a file that ends early looks like a whole one
         return _too_many(request, most)
     said = {name: "given" if name in TYPED else text for name, text in kept(given).items()}
@@ -91,6 +92,14 @@ def export(request: HttpRequest) -> HttpResponse:
     answer = StreamingHttpResponse(body, content_type=format.content_type)
     answer["Content-Disposition"] = f'attachment; filename="{format.file}"'
     return cast("HttpResponse", answer)
+
+
+def _count(wanted: Wanted, most: int, within: Sight | None) -> int:
+    """How many acts the file will hold; not counted further than ``most``."""
+    if within is None:
+        return count_acts(wanted, most)
+    seen = (act for acts in every_act(wanted) for act in acts if sees_act(act, within))
+    return sum(1 for _ in islice(seen, most))
 
 
 def _too_many(request: HttpRequest, most: int) -> HttpResponse:
@@ -119,10 +128,8 @@ def _whole() -> Iterator[bytes]:
 
 def _pieces(format: Format, wanted: Wanted, within: Sight | None) -> Iterator[bytes]:
     """The file is made after the request is answered, so ``within`` is handed in."""
-    after = 0
-    while acts := oldest_acts(wanted, after=after, limit=PIECE):
+    for acts in every_act(wanted):
         yield format.lines([act for act in acts if sees_act(act, within)])
-        after = acts[-1].number
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -8,10 +8,10 @@ from django import forms
 from django.db.models import Q
 from django.utils.http import urlencode
 
+from dashboard.auditing import acts
 from dashboard.auditing.acts import Wanted, aggregate_types, resource_filter
 from dashboard.auditing.entries import about_aggregate, storable
 from dashboard.gateway import desk, sight
-from dashboard.models import AuditEntry
 from dashboard.privacy import AccessProfile, given_id, is_personal, may_ask_for_ids
 from dashboard.scoping.rows import outside
 from dashboard.web.named_things import Named, named, topics_named
@@ -70,7 +70,8 @@ def wanted_by(
     meant = named(given["on"], indexed, aggregate_types()) if given["on"] else None
     on = _on(given, indexed) & ((_on_what_is(meant, profile) | _by_job(given["on"].strip())) if meant else Q())
     names = ("actor", "action", "text", "ticket", "since", "until")
-    without = outside(AuditEntry.objects.filter(begins=True), sight())
+    within = sight()
+    without = None if within is None else outside(acts.topics(), aggregate_types(), within)
     return Wanted(on=on, without=without, **{name: given[name] for name in names}), meant
 
 

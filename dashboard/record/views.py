@@ -1,6 +1,7 @@
 """The audit record: who acted, on what, why, and with which outcome. Also verifies that the record is unchanged."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -44,12 +45,13 @@ def audit(request: HttpRequest) -> HttpResponse:
     wanted, meant = wanted_by(given, indexed, profile_of(request))
     if given["act"] is not None:
         act = act_of(given["act"])
-        found = ActsPage(acts=[act] if act else [])
+        found = ActsPage(acts=[act] if act and sees_act(act, sight()) else [])
     else:
-        found = page_of_acts(wanted, before=given["before"], limit=ACTS)
-    shown = [act for act in found.acts if sees_act(act, sight())]
+        within = sight()
+        sees = None if within is None else partial(sees_act, sight=within)
+        found = page_of_acts(wanted, before=given["before"], limit=ACTS, sees=sees)
     context = {
-        "lines": [audit_line(act, _partitions(act, indexed), _open_job(act)) for act in shown],
+        "lines": [audit_line(act, _partitions(act, indexed), _open_job(act)) for act in found.acts],
         "given": given,
         "given_earlier": [(name, given[name]) for name in OLDER_FILTERS if given[name]],
         "of_event": meant is not None and meant.of_event,

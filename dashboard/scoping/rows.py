@@ -1,5 +1,6 @@
 """Rows of the desk's own tables that name a topic or a type of aggregates: those within a scope."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Q
@@ -12,18 +13,18 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Model")
 
 
-def outside(rows: "QuerySet[Any]", sight: Sight | None) -> Q | None:
-    """What of these rows, by their columns ``topic`` and ``aggregate_type``, lies outside; ``None`` for nothing."""
-    if sight is None:
+def outside(topics: Iterable[str], types: Iterable[str], sight: Sight) -> Q | None:
+    """What of rows that have these in their columns ``topic`` and ``aggregate_type`` lies outside; ``None`` for nothing."""
+    hidden_topics = [name for name in topics if not sight.has_topic(name)]
+    hidden_types = [name for name in types if not sight.has_aggregate_type(name)]
+    if not hidden_topics and not hidden_types:
         return None
-    topics = [name for name in _distinct(rows, "topic") if not sight.has_topic(name)]
-    types = [name for name in _distinct(rows, "aggregate_type") if not sight.has_aggregate_type(name)]
-    return Q(topic__in=topics) | Q(aggregate_type__in=types) if topics or types else None
+    return Q(topic__in=hidden_topics) | Q(aggregate_type__in=hidden_types)
 
 
 def seen_rows(rows: "QuerySet[M]", sight: Sight | None) -> "QuerySet[M]":
     """Those within the scope: all of them, at no cost, where there is none."""
-    hidden = outside(rows, sight)
+    hidden = None if sight is None else outside(_distinct(rows, "topic"), _distinct(rows, "aggregate_type"), sight)
     return rows if hidden is None else rows.exclude(hidden)
 
 

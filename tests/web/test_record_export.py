@@ -11,7 +11,6 @@ from dashboard.auditing import noted
 from dashboard.auditing.acts import acts
 from dashboard.auditing.chain import DatabaseRecord
 from dashboard.models import AuditEntry, State
-from dashboard.record import exporting
 from eventstore.actions import Actor, Ending, Outcome, Resource, subscription_resource
 from scripts import check_record
 from tests.web.desk import Desk, attribute, opened_desk, text
@@ -70,7 +69,8 @@ def test_an_export_is_recorded_without_what_was_typed(desk: Desk) -> None:
 
 
 def test_pieces_follow_each_other_without_a_gap(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "PIECE", 3)
+    for module in ("record.exporting", "auditing.acts"):
+        monkeypatch.setattr(f"dashboard.{module}.PIECE", 3)
     for _ in range(8):
         act()
     assert len(exported(desk, "format=fhir&actor=anna")) == 8

@@ -9,6 +9,7 @@ from typing import Any
 from dashboard.auditing import noted
 from dashboard.models import Case, Reveal
 from eventstore.actions import Actor, Resource, aggregate_resource, subscription_resource, topic_resource
+from eventstore.local.models import BuildRow, ValueRow
 from eventstore.model.events import NewMessage
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays import Kind, What
@@ -44,6 +45,10 @@ aggregate_types = ["patient", "{MAPPED}"]
 roles = ["{UNLIMITED}", "privacy"]
 topics = ["*"]
 aggregate_types = ["*"]
+[[searchable]]
+topics = ["{ELSEWHERE}"]
+name = "email"
+path = "email"
 [[projection]]
 name = "{PROJECTION}"
 purpose = "What lies elsewhere."
@@ -58,23 +63,42 @@ replay_topic = "{COPIES}"
 def partly_hidden() -> Iterator[Desk]:
     """The furnished desk with a topic and a type of aggregates that ``LIMITED`` has no scope for."""
     with furnished(more=SCOPES, also=_hide) as desk:
-        _ask(desk)
-        _note()
-        _reveal()
+        _told_of(desk)
         yield desk
 
 
+def hide_elsewhere(desk: Desk) -> None:
+    """What lies in no topic of the scope, and all that tells of it, beside what is there already."""
+    _hide_topic(desk)
+    _told_of(desk)
+
+
+def _told_of(desk: Desk) -> None:
+    _ask(desk)
+    _note()
+    _reveal()
+    build = BuildRow.objects.create(projection=PROJECTION, name="b", live=True)
+    ValueRow.objects.create(build=build, key=PATIENT, value="1")
+
+
 def _hide(desk: Desk) -> None:
-    """A topic with the same customer, a conversation, an id and anomalies as elsewhere, its reader and letters; and events of
-    another type in the topic that is seen, and among its letters."""
-    desk.log.create_topic(ELSEWHERE)
-    plain = [_event(f"{EVENT}-{number}", IN_TOPIC) for number in range(4)]
-    same = [_event("event-0", PATIENT), _event(EVENT, PATIENT, causationid="event-0"), _event(EVENT, PATIENT)]
-    unread = NewMessage(payload=EVENT.encode(), key=PATIENT, properties={"note": EVENT})
-    desk.log.append(ELSEWHERE, [*same, *plain, unread])
+    """The topic; and events of another type in the topic that is seen, and among its letters."""
     told = {"aggregatetype": TYPE, "type": f"health.{EVENT_TYPE}"}
     of_type = [_event(f"{EVENT_OF_TYPE}-{number}", OF_TYPE, **told) for number in range(3)]
     desk.log.append(TOPIC, [*of_type, of_type[0]])
+    desk.log.append(DEAD, [_with(of_type[1], {"REAL_TOPIC": TOPIC, "REAL_SUBSCRIPTION": "mailer"})])
+    _hide_topic(desk)
+
+
+def _hide_topic(desk: Desk) -> None:
+    """A topic with the same customer, a conversation, an id, another type and anomalies as elsewhere, its reader, letters and
+    copies."""
+    desk.log.create_topic(ELSEWHERE)
+    plain = [_event(f"{EVENT}-{number}", IN_TOPIC) for number in range(4)]
+    same = [_event("event-0", PATIENT), _event(EVENT, PATIENT, causationid="event-0"), _event(EVENT, PATIENT)]
+    other = _event(f"{EVENT_OF_TYPE}-elsewhere", OF_TYPE, aggregatetype=TYPE)
+    unread = NewMessage(payload=EVENT.encode(), key=PATIENT, properties={"note": EVENT})
+    desk.log.append(ELSEWHERE, [*same, *plain, other, unread])
     desk.index()
     desk.subscribe(READER, topic=ELSEWHERE)
     with desk.subscriptions.consume(ELSEWHERE, READER, type=SubscriptionType.SHARED, consumer=READER) as consumer:
@@ -82,7 +106,6 @@ def _hide(desk: Desk) -> None:
     desk.log.create_topic(LETTERS)
     said = {"REAL_TOPIC": ELSEWHERE, "REAL_SUBSCRIPTION": READER, "error": EVENT}
     desk.log.append(LETTERS, [_with(message, said) for message in (*same, *plain)])
-    desk.log.append(DEAD, [_with(of_type[1], {"REAL_TOPIC": TOPIC, "REAL_SUBSCRIPTION": "mailer"})])
     desk.index()
     messages = desk.log.read_forward(ELSEWHERE, 0, limit=3)
     copied(desk.faces, replay_order(ELSEWHERE, messages, subscription=READER), messages, job=JOBS["topic"])
@@ -119,7 +142,7 @@ def _ask(desk: Desk) -> None:
     here = desk.log.read_forward(TOPIC, 0, limit=3)
     what = What(kind=Kind.AGGREGATE, aggregate=(TYPE, OF_TYPE))
     planted(replay_order(TOPIC, here, what=what, subscription="mailer"), places, job=JOBS["type"], resource_key="type")
-    what = What(kind=Kind.FILTER, topic=TOPIC, filter=f"aggregate:{TYPE}/{OF_TYPE}")
+    what = What(kind=Kind.FILTER, topic=TOPIC, filter=f"aggregate:{TYPE}/{OF_TYPE} data.email:x")
     planted(replay_order(TOPIC, here, what=what, subscription="mailer"), places, job=JOBS["letters"], resource_key="letters")
 
 
@@ -130,6 +153,7 @@ def _note() -> None:
         (subscription_resource(ELSEWHERE, READER), {"reason": "SUP-1"}),
         (aggregate_resource(TYPE, OF_TYPE), {"reason": "SUP-1"}),
         (topic_resource(LETTERS), {}),
+        (Resource(kind="event", topic=ELSEWHERE, aggregate_type="patient", aggregate_id=PATIENT, name=EVENT), {}),
         (topic_resource(TOPIC), {"source": ELSEWHERE}),
         (topic_resource(TOPIC), {"filter": f"aggregate:{TYPE}/{OF_TYPE}"}),
         (topic_resource(TOPIC), {"places": {"0": f"7@0@{ELSEWHERE}"}}),
@@ -138,12 +162,16 @@ def _note() -> None:
         noted(actor, "export_letters", resource, details)
 
 
+def open_case() -> Case:
+    """The case of the one who is limited."""
+    now = datetime.now(UTC)
+    times = {"opened": now, "ends": now + timedelta(hours=1)}
+    return Case.objects.get_or_create(person=person(LIMITED), ticket="SUP-2", reason="asked", defaults=times)[0]
+
+
 def _reveal() -> None:
     """Reveals of both, in an emergency that nobody has seen, and in a case of the one who is limited."""
-    now = datetime.now(UTC)
-    case = Case.objects.create(
-        person=person(LIMITED), ticket="SUP-2", reason="asked", opened=now, ends=now + timedelta(hours=1)
-    )
+    now, case = datetime.now(UTC), open_case()
     given = {"role": "support", "session": "s", "reason": "asked", "ticket": "SUP-1", "begun": now, "ends": now, "case": case}
     for who in (UNLIMITED, LIMITED):
         kept: dict[str, Any] = {**given, "person": person(who), "emergency": True}
