@@ -160,7 +160,8 @@ class Sight:
         own = name in OWN
         if not own and self.mentions_hidden(name):
             return True
-        if name in BY_NAME and isinstance(value, Mapping) and self.mentions_hidden(list(value)):
+        by_name = name in BY_NAME or not (own or str(name).isdigit())  # numbers are those of partitions
+        if by_name and isinstance(value, Mapping) and self.mentions_hidden(list(value)):
             return True
         if own and (name in FREE or (name in CODES and isinstance(value, str))):
             return False
