@@ -13,10 +13,11 @@ from django.utils.functional import SimpleLazyObject
 from dashboard.accounts.second_factor import Step, step_of
 from dashboard.accounts.session_store import SessionStore
 from dashboard.models import Person
+from dashboard.web.pages import RELOADS_ITSELF
 
 log = logging.getLogger(__name__)
 
-_HALF = "half_login"
+_HALF, _USED = "half_login", "login_used"
 ASKED_BY_PAGES = ("/reveals/in-force/",)
 """What a page asks for again and again by itself, besides its refreshes."""
 
@@ -34,7 +35,10 @@ def whole_logins_only(get_response: Callable[[HttpRequest], HttpResponse]) -> Ca
 
     def respond(request: HttpRequest) -> HttpResponse:
         request.user = SimpleLazyObject(lambda: _let_in(request))  # type: ignore[assignment]
-        return get_response(request)
+        response = get_response(request)
+        if getattr(request, _USED, False) and not getattr(request, RELOADS_ITSELF, False):
+            _note_use(request)
+        return response
 
     return respond
 
@@ -55,8 +59,7 @@ def _let_in(request: HttpRequest) -> Person | AnonymousUser:
     if step is not None:
         setattr(request, _HALF, HalfLogin(person, step))
         return AnonymousUser()
-    if not _asked_by_itself(request):
-        _note_use(request)
+    setattr(request, _USED, not _asked_by_itself(request))
     return person
 
 
@@ -72,7 +75,7 @@ def _note_use(request: HttpRequest) -> None:
 def _asked_by_itself(request: HttpRequest) -> bool:
     """Whether the page asks and not the person: for a fragment that replaces itself (``data-refresh``), or what is revealed.
 
-    A page that nobody sits at must not keep its login alive.
+    A page that nobody sits at must not keep its login alive. One that reloads itself as a whole says so (``RELOADS_ITSELF``).
     """
     trigger = request.headers.get("HX-Trigger", "")
     return (bool(trigger) and trigger == request.headers.get("HX-Target")) or request.path_info in ASKED_BY_PAGES

@@ -49,7 +49,7 @@ class SessionStore(db.SessionStore):
         if self.session_key is None or self.last_used is None or now - self.last_used < USE_NOTED_EVERY:
             return
         rows = LoginSession.objects.filter(session_key=self.session_key, last_used__lte=now - USE_NOTED_EVERY)
-        rows.update(last_used=now, expire_date=_ends(dict(self.items()), now))
+        rows.update(last_used=now, expire_date=ends(dict(self.items()), now))
         self.last_used = now
 
     def _seen(self, row: Any) -> Any:
@@ -60,11 +60,11 @@ class SessionStore(db.SessionStore):
 def _filled(row: Any, data: Mapping[str, Any]) -> Any:
     now = datetime.now(UTC)
     row.person_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
-    row.last_used, row.expire_date = now, _ends(data, now)
+    row.last_used, row.expire_date = now, ends(data, now)
     return row
 
 
-def _ends(data: Mapping[str, Any], now: datetime) -> datetime:
+def ends(data: Mapping[str, Any], now: datetime) -> datetime:
     """When a session with this content ends if it is not used again."""
     access = settings.EVENTDESK.access
     idle = now + timedelta(minutes=access.idle_minutes)

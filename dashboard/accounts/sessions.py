@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from dashboard.access.client_address import client_address
 from dashboard.accounts.second_factor import PASSED
-from dashboard.accounts.session_store import BEGUN, HALF
+from dashboard.accounts.session_store import BEGUN, HALF, ends
 from dashboard.models import LoginSession, Person
 from dashboard.privacy.by_reason import reveals
 
@@ -81,15 +81,17 @@ def lines_of(person: Person, here: str | None) -> Sequence[Line]:
 
 
 def _line(row: LoginSession, here: str | None) -> Line:
+    """This very request's login is in use now, which is noted once it is answered."""
     data: Mapping[str, Any] = row.get_decoded()
+    here_now, now = row.session_key == here, datetime.now(UTC)
     return Line(
         number=_number(row.session_key),
         begun=datetime.fromisoformat(data[BEGUN]) if BEGUN in data else None,
-        last_used=row.last_used,
-        ends=row.expire_date,
+        last_used=now if here_now else row.last_used,
+        ends=ends(data, now) if here_now else row.expire_date,
         browser=data.get(BROWSER, "not known"),
         address=data.get(ADDRESS, ""),
-        here=row.session_key == here,
+        here=here_now,
     )
 
 

@@ -15,6 +15,7 @@ from dashboard.rendering import aggregate_url, render_movable_row, render_row, r
 from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, has_burst, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
 from dashboard.web.completeness import notices_of
+from dashboard.web.pages import reloads_itself
 from dashboard.web.place_counts import count_of
 from dashboard.web.template_context import Place
 from eventstore.config import shell_command
@@ -88,6 +89,13 @@ def notices(context: Context, again: bool = False) -> dict[str, Any]:
     ``again``: for a fragment, in which they replace those of the page. Then nothing is announced.
     """
     return {**notices_of(cast(dict[str, Any], context.flatten())), "again": again}
+
+
+@register.simple_tag(takes_context=True)
+def reload_soon(context: Context) -> SafeString:
+    """For a page's head: the browser loads the page again after some seconds, and again, until it has what it lacks now."""
+    reloads_itself(context["request"])
+    return format_html('<meta http-equiv="refresh" content="{}">', 5)
 
 
 @register.inclusion_tag("components/_place_count.html", takes_context=True)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from dashboard.setup.database_state import DatabaseState, databases_in_use, state_of
-from dashboard.web.pages import wants_fragment
+from dashboard.web.pages import reloads_itself, wants_fragment
 from eventstore.config import migrate_command
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ def database_problem(request: HttpRequest) -> HttpResponse | None:
     log.error("Databases: %s", ", ".join(f"{alias} {state}" for alias, state in troubled.items()))
     if wants_fragment(request):
         return HttpResponse(status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"HX-Refresh": "true"})
+    reloads_itself(request)
     text = render_to_string(
         "errors/database.html",
         {

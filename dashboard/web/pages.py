@@ -37,6 +37,7 @@ NOTED = "refusal_is_noted"
 NOT_CHECKED = "login_is_not_checked"
 """Set on a request of the few pages, such as a logout, before which nobody asks whether the login still holds."""
 PAGE_PARAMETER = "page"
+RELOADS_ITSELF = "reloads_itself"
 NOTHING_YET = "nothing-yet"
 
 
@@ -73,6 +74,11 @@ def page_token_of(request: HttpRequest) -> str | None:
     Addresses in old tickets call it ``cursor``.
     """
     return request.GET.get(PAGE_PARAMETER) or request.GET.get("cursor") or None
+
+
+def reloads_itself(request: HttpRequest) -> None:
+    """The browser loads the page that answers this request again and again by itself. Nobody uses it by that."""
+    setattr(request, RELOADS_ITSELF, True)
 
 
 def person_of(request: HttpRequest) -> Person:

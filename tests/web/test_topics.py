@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
+from dashboard.models import LoginSession
 from eventstore.config.loading import parse_config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.model.errors import InvalidName, StoreUnreachable
@@ -152,8 +153,10 @@ def test_while_the_store_is_away_the_index_says_what_it_knows(desk: Desk, monkey
     desk.publish(3)
     for name in ("topics", "topic", "read_backward", "read_forward", "ping"):
         monkeypatch.setattr(type(desk.log), name, away)
+    LoginSession.objects.update(last_used=LONG_AGO)
     answer = desk.get(SHOW)
     assert answer.status_code == 200
+    assert LoginSession.objects.get().last_used == LONG_AGO, "it reloads itself: nobody needs to sit there"
     assert "The event store does not answer. What you see is what the index knew" in text(answer)
     assert '<meta http-equiv="refresh" content="5">' in answer.content.decode()
     assert attribute(answer, "data-event-id") == ["e-2", "e-1", "e-0"]
@@ -164,7 +167,9 @@ def test_while_the_store_is_away_the_index_says_what_it_knows(desk: Desk, monkey
 
 def test_while_the_store_is_away_an_unknown_topic_is_not_called_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(desk.log), "topic", away)
+    LoginSession.objects.update(last_used=LONG_AGO)
     answer = desk.get("/topics/somewhere/")
+    assert LoginSession.objects.get().last_used == LONG_AGO, "it reloads itself"
     assert answer.status_code == 503
     assert "The event store does not answer" in text(answer)
     assert answer.headers["Retry-After"] == "5"

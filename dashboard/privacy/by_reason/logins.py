@@ -17,7 +17,7 @@ def with_ends(found: Sequence[Reveal]) -> list[tuple[Reveal, str]]:
     """Each reveal with what ended it; empty for one by which somebody can see something now."""
     now = datetime.now(UTC)
     hows = [how_it_ended(reveal, now) for reveal in found]
-    open_ones = {reveal.session for reveal, how in zip(found, hows, strict=True) if not how}
+    open_ones = [reveal for reveal, how in zip(found, hows, strict=True) if not how]
     alive = _alive(open_ones, now) if open_ones else frozenset()
     return [(reveal, how or _unsaid(reveal, alive)) for reveal, how in zip(found, hows, strict=True)]
 
@@ -28,8 +28,10 @@ def _unsaid(reveal: Reveal, alive: Set[str]) -> str:
     return "" if reveal.session in alive else BY_LOGIN
 
 
-def _alive(logins: Set[str], now: datetime) -> Set[str]:
-    sessions = LoginSession.objects.filter(expire_date__gt=now).iterator()
+def _alive(open_ones: Sequence[Reveal], now: datetime) -> Set[str]:
+    """The logins of these reveals that are not over. Other people's sessions, and those of nobody, are not read."""
+    logins, people = {reveal.session for reveal in open_ones}, {reveal.person_id for reveal in open_ones}
+    sessions = LoginSession.objects.filter(expire_date__gt=now, person__in=people).iterator()
     return {hashed for one in sessions if (hashed := session_hash(one.session_key)) in logins and _lets_in(one)}
 
 
