@@ -17,6 +17,7 @@ from tests import hostile
 from tests.web.desk import TOPIC, Desk, attribute, event, text
 
 SHOW = f"/topics/{TOPIC}/"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def away(*_: object, **__: object) -> Any:
@@ -153,6 +154,7 @@ def test_while_the_store_is_away_the_index_says_what_it_knows(desk: Desk, monkey
     desk.publish(3)
     for name in ("topics", "topic", "read_backward", "read_forward", "ping"):
         monkeypatch.setattr(type(desk.log), name, away)
+    desk.get("/account/")  # logs in
     LoginSession.objects.update(last_used=LONG_AGO)
     answer = desk.get(SHOW)
     assert answer.status_code == 200
@@ -167,6 +169,7 @@ def test_while_the_store_is_away_the_index_says_what_it_knows(desk: Desk, monkey
 
 def test_while_the_store_is_away_an_unknown_topic_is_not_called_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(desk.log), "topic", away)
+    desk.get("/account/")  # logs in
     LoginSession.objects.update(last_used=LONG_AGO)
     answer = desk.get("/topics/somewhere/")
     assert LoginSession.objects.get().last_used == LONG_AGO, "it reloads itself"
