@@ -69,7 +69,6 @@ CLEAR_FOR: list[str] = []  # the roles that see every value, if the configuratio
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.management import CommandError
 from django.db import OperationalError, connection
@@ -277,3 +279,17 @@ def test_an_admin_ends_the_sessions_of_a_person_with_a_reason() -> None:
     assert "1." in run("end_sessions", "support", "--as", "anna", "--reason", "Laptop stolen")[1]
     assert not enters(here)
     assert acts(action="end_sessions_of_person")[0].details["reason"] == "Laptop stolen"
+
+
+def test_the_update_leaves_no_session_of_before_in_the_table_that_nothing_clears_any_more() -> None:
+    empty = import_module("dashboard.migrations.0015_no_old_sessions").empty
+    with connection.cursor() as cursor, connection.schema_editor() as editor:
+        assert "django_session" not in connection.introspection.table_names(), "new installations have none"
+        empty(apps, editor)
+        cursor.execute("CREATE TABLE django_session (session_key varchar(40))")
+        cursor.execute("INSERT INTO django_session VALUES ('of somebody')")
+        try:
+            empty(apps, editor)
+            assert cursor.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
+        finally:
+            cursor.execute("DROP TABLE django_session")
