@@ -9,7 +9,7 @@ from eventstore.index.lookup.key_tables import Place, places
 from eventstore.index.lookup.pointers import open_blocks, pointers_at
 from eventstore.index.lookup.stream_keys import places_of, stretches_everywhere
 from eventstore.index.tables.blocks import FULL
-from eventstore.index.tables.extents import has_type, live_partitions
+from eventstore.index.tables.extents import live_partitions
 from eventstore.index.tables.keys import value_hash
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
@@ -40,7 +40,6 @@ def by_value(name: str, stored: Sequence[str], limit: int = MOST_MATCHES) -> Val
     wanted = {(name, text) for text in stored}
     pointers = pointers_at([(place.partition, place.ordinal) for place in found])
     having = [pointer for pointer in pointers if pointer.version is not None and not wanted.isdisjoint(pointer.values)]
-    having = [pointer for pointer in having if has_type(pointer.aggregate_type)]
     having.sort(key=_by_time)
     by_aggregate: dict[tuple[str, str], list[Pointer]] = {}
     for pointer in having:
