@@ -107,6 +107,7 @@ def disabled(request: HttpRequest) -> HttpResponse:
 
 
 def too_many(request: HttpRequest, wait: timedelta) -> HttpResponse:
+    note(request, "too many attempts")
     minutes = math.ceil(wait / timedelta(minutes=1))
     response = answer(
         request,

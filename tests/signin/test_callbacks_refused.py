@@ -168,6 +168,7 @@ def test_sign_ins_that_are_begun_and_not_completed_are_limited_by_address(
         assert Client().post("/sign-in/").status_code == 200
     answer = Client().post("/sign-in/")
     assert (answer.status_code, b"Too many sign-ins were begun" in answer.content) == (429, True)
+    assert acts(action="refused")[0].details["reason"] == "too many attempts"
     assert "Retry-After" in answer.headers
     assert Client(REMOTE_ADDR="198.51.100.9").post("/sign-in/").status_code == 200
 
