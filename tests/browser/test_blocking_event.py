@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LogIn
@@ -60,6 +61,7 @@ def undo_it(page: Page) -> None:
     expect(page.locator("tr[data-aggregate='4711']")).to_contain_text(re.compile("1 (pending|stuck)"))
 
 
+@pytest.mark.soak
 def test_the_blocking_event_is_one_click_from_the_overview_and_one_from_the_customers_page(
     tmp_path: Path, log_in: LogIn
 ) -> None:

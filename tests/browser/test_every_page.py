@@ -71,6 +71,7 @@ def test_no_page_has_an_axe_violation_or_a_wrong_box_at_any_width(
     assert problems == []
 
 
+@pytest.mark.soak
 def test_what_other_roles_see_differently_has_no_wrong_box_either(desk: Desk, chromium: Browser) -> None:
     support, *openers = (session_of(desk, role, PASSWORD)[0] for role in ("support", *OTHERS))
     known = {path: [structure(support, desk.url + path)] for path in EVERY_PAGE}

@@ -52,7 +52,9 @@ def assert_harmless(page: Page, harm: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "store_environment", ["embedded", pytest.param("pulsar", marks=[pytest.mark.broker, pytest.mark.soak])], indirect=True
+    "store_environment",
+    [pytest.param("embedded", marks=pytest.mark.soak), pytest.param("pulsar", marks=[pytest.mark.broker, pytest.mark.soak])],
+    indirect=True,
 )
 def test_hostile_content_is_shown_as_what_it_is(desk: Desk, log_in: LogIn) -> None:
     page = log_in(desk, "support")

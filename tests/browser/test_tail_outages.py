@@ -154,7 +154,7 @@ class Script(threading.Thread):
 @pytest.mark.parametrize(
     ("total", "rate", "silent", "partitions"),
     [
-        pytest.param(600, 20, 3, 1, marks=pytest.mark.timeout(600), id="short"),
+        pytest.param(600, 20, 3, 1, marks=[pytest.mark.soak, pytest.mark.timeout(600)], id="short"),
         pytest.param(10_000, 60, 10, 3, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)], id="long"),
     ],
 )

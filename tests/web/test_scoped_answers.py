@@ -107,6 +107,7 @@ def hidden_addresses() -> Iterator[str]:
                 yield address(route, parts)
 
 
+@pytest.mark.soak
 def test_what_is_outside_is_answered_like_what_does_not_exist(desk: Desk) -> None:
     client = logged_in(LIMITED)
     different, tried = [], 0

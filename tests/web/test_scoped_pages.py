@@ -64,6 +64,7 @@ def leaks(answers: Sequence[Answer]) -> list[str]:
     ]
 
 
+@pytest.mark.soak
 def test_no_page_shows_anything_outside_of_the_scope(desk: Desk) -> None:
     whole, client = logged_in(UNLIMITED), logged_in(LIMITED)
     shown = {address: leaks([asked(whole, address)]) for address in SHOWING}
