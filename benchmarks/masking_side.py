@@ -90,7 +90,7 @@ def _of(role: str, url: str, events: list[Any]) -> dict[str, float]:
     from dashboard.rendering import build_line, event_as_json, render_row
     from eventstore.streams import Row
 
-    person = Person.objects.create_user(username=role, role=role)
+    person = Person.objects.create_user(username=role, password="not-asked-for-here", role=role)
     browser = Client(SERVER_NAME="127.0.0.1", HTTP_X_FORWARDED_PROTO="https")
     browser.force_login(person)
     profile = profile_of(person)

@@ -187,7 +187,7 @@ def _browser() -> "Client":
     from dashboard.models import Person, Role
 
     browser = Client(SERVER_NAME="127.0.0.1", HTTP_X_FORWARDED_PROTO="https")
-    browser.force_login(Person.objects.create_user(username="bench", role=Role.SUPPORT))
+    browser.force_login(Person.objects.create_user(username="bench", password="not-asked-for-here", role=Role.SUPPORT))
     return browser
 
 

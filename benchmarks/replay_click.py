@@ -28,7 +28,7 @@ def browser() -> "Client":
     from dashboard.models import Person, Role
 
     found = Client(SERVER_NAME="127.0.0.1", HTTP_X_FORWARDED_PROTO="https")
-    found.force_login(Person.objects.create_user(username=PERSON, role=Role.SUPPORT))
+    found.force_login(Person.objects.create_user(username=PERSON, password="not-asked-for-here", role=Role.SUPPORT))
     return found
 
 
