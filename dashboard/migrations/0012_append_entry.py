@@ -1,4 +1,8 @@
-"""On PostgreSQL, a procedure that appends an entry to the record, for ``dashboard.auditing.one_call``."""
+"""On PostgreSQL, a procedure that appends an entry to the record, for ``dashboard.auditing.one_call``.
+
+It asks whether an end was told already once nobody else can tell it: before it waits for its turn, two processes could write one
+end twice. Where it was told, it waits until that is on the disk.
+"""
 
 from typing import Any
 
@@ -12,13 +16,15 @@ DECLARE
     head dashboard_audithead%ROWTYPE;
 BEGIN
     appended := true;
+    PERFORM pg_advisory_xact_lock(28559150664672357);
     IF once AND (said ->> 2, said ->> 15) = (
         SELECT state, details FROM dashboard_auditentry WHERE act = (said ->> 1)::uuid ORDER BY number DESC LIMIT 1
     ) THEN
+        COMMIT;
+        PERFORM pg_logical_emit_message(true, 'eventdesk', '');
         RETURN;
     END IF;
     PERFORM set_config('synchronous_commit', 'off', true);
-    PERFORM pg_advisory_xact_lock(28559150664672357);
     UPDATE dashboard_audithead
     SET previous = hash,
         number = number + 1,

@@ -282,7 +282,7 @@ def test_an_admin_ends_the_sessions_of_a_person_with_a_reason() -> None:
 
 
 def test_the_update_leaves_no_session_of_before_in_the_table_that_nothing_clears_any_more() -> None:
-    empty = import_module("dashboard.migrations.0015_no_old_sessions").empty
+    empty = import_module("dashboard.migrations.0014_no_old_sessions").empty
     with connection.cursor() as cursor, connection.schema_editor() as editor:
         assert "django_session" not in connection.introspection.table_names(), "new installations have none"
         empty(apps, editor)

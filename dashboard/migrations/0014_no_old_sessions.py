@@ -10,6 +10,6 @@ def empty(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dashboard", "0014_ask_in_turn")]
+    dependencies = [("dashboard", "0013_record_by_aggregate_type")]
 
     operations = [migrations.RunPython(empty, migrations.RunPython.noop, elidable=True)]
