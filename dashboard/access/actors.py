@@ -8,6 +8,8 @@ is all that can be had of it. The name cannot be mistaken for a person's, since 
 import getpass
 from argparse import ArgumentParser
 
+from django.core.management.base import CommandError
+
 from dashboard.access.policy import COMMAND_LINE, SHELL
 from dashboard.access.scopes import EVERYTHING, Scope, scope_of
 from dashboard.models import Person
@@ -34,6 +36,21 @@ def command_line_actor(name: str = "") -> Actor:
         make = shell_command("create_user", name, "--role", "support")
         raise NotAllowed(f"There is no active person {name!r}. Omit --as, or make one: {make}")
     return Actor(name=name, via=COMMAND_LINE)
+
+
+def person_named(name: str) -> Person:
+    """The person whose account a command is about. ``CommandError`` where there is none."""
+    person = Person.objects.filter(username=name).first()
+    if person is None:
+        raise CommandError(f"There is no account {name!r}. Nothing was changed.")
+    return person
+
+
+def reason_of(text: str) -> str:
+    """The reason as the record keeps it. ``CommandError`` where nothing is said."""
+    if not text.strip():
+        raise CommandError("Give a reason. Nothing was changed.")
+    return text.strip()
 
 
 def scope_of_name(name: str) -> Scope:

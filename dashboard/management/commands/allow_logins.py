@@ -6,11 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.access import login_limit
-from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor, person_named
 from dashboard.access.client_address import network_of
 from dashboard.access.command_actions import ALLOW_LOGINS, account, address
 from dashboard.auditing.safeguards import SAFEGUARDS
-from dashboard.models import Person
 from eventstore.actions import perform
 from eventstore.model import EventStoreError
 
@@ -27,9 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, name: str = "", actor: str = "", **options: Any) -> None:
         given = options["address"]
         try:
-            if name and not Person.objects.filter(username=name).exists():
-                raise CommandError(f"There is no account {name!r}. Nothing was changed.")
-            resource = account(name) if name else address(network_of(given))
+            resource = account(person_named(name).username) if name else address(network_of(given))
             with perform(SAFEGUARDS, command_line_actor(actor), ALLOW_LOGINS, resource, {}):
                 forgotten = login_limit.allow_name(name) if name else login_limit.allow_address(given)
         except EventStoreError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor, person_named, reason_of
 from dashboard.access.command_actions import account
 from dashboard.accounts import sessions
 from dashboard.accounts.action_rules import CHANGE_ACCOUNT
@@ -36,18 +36,14 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, name: str, reason: str, role: str | None, active: bool | None, new_password: bool, **options: Any
     ) -> None:
-        person = Person.objects.filter(username=name).first()
-        if person is None:
-            raise CommandError(f"There is no account {name!r}. Nothing was changed.")
-        if not reason.strip():
-            raise CommandError("Give a reason. Nothing was changed.")
+        person, reason = person_named(name), reason_of(reason)
         if new_password and not person.has_usable_password():
             raise CommandError(f"{name} signs in by the sign-in provider and has no password here. Nothing was changed.")
         changed = _changed(person, role, active)
         if not changed and not new_password:
             raise CommandError(f"Nothing was changed: {name} has the {_words(person)}. Say what to change.")
         password = secrets.token_urlsafe(15) if new_password else ""
-        details = {"reason": reason.strip(), **changed, **({"new_password": True} if new_password else {})}
+        details = {"reason": reason, **changed, **({"new_password": True} if new_password else {})}
         try:
             with perform(
                 SAFEGUARDS, command_line_actor(options.get("actor") or ""), CHANGE_ACCOUNT, account(name), details

@@ -5,12 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor, person_named, reason_of
 from dashboard.access.command_actions import account
 from dashboard.accounts import sessions
 from dashboard.accounts.action_rules import END_SESSIONS_OF
 from dashboard.auditing.safeguards import SAFEGUARDS
-from dashboard.models import Person
 from eventstore.actions import perform
 from eventstore.model import EventStoreError
 
@@ -24,12 +23,8 @@ class Command(BaseCommand):
         add_as_option(parser)
 
     def handle(self, *args: Any, name: str, reason: str, actor: str = "", **options: Any) -> None:
-        person = Person.objects.filter(username=name).first()
-        if person is None:
-            raise CommandError(f"There is no account {name!r}. Nothing was changed.")
-        if not reason.strip():
-            raise CommandError("Give a reason. Nothing was changed.")
-        details = {"reason": reason.strip()}
+        person, reason = person_named(name), reason_of(reason)
+        details = {"reason": reason}
         try:
             with perform(SAFEGUARDS, command_line_actor(actor), END_SESSIONS_OF, account(name), details) as act:
                 ended = act.facts["sessions_ended"] = sessions.end(person)

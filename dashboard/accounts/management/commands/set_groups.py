@@ -7,11 +7,10 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor, person_named, reason_of
 from dashboard.access.command_actions import account
 from dashboard.accounts.action_rules import SET_GROUPS
 from dashboard.auditing.safeguards import SAFEGUARDS
-from dashboard.models import Person
 from eventstore.actions import perform
 from eventstore.model import EventStoreError
 
@@ -30,11 +29,7 @@ class Command(BaseCommand):
         add_as_option(parser)
 
     def handle(self, *args: Any, name: str, reason: str, group: list[str] | None, actor: str = "", **options: Any) -> None:
-        person = Person.objects.filter(username=name).first()
-        if person is None:
-            raise CommandError(f"There is no account {name!r}. Nothing was changed.")
-        if not reason.strip():
-            raise CommandError("Give a reason. Nothing was changed.")
+        person, reason = person_named(name), reason_of(reason)
         wanted = sorted(set(group or ()))
         there = sorted({of_scope for scope in settings.EVENTDESK.access.scope for of_scope in scope.groups})
         if unknown := [one for one in wanted if one not in there]:
@@ -44,7 +39,7 @@ class Command(BaseCommand):
         if wanted == were:
             self.stdout.write(f"{name} is in these groups already. Nothing was changed.")
             return
-        details = {"reason": reason.strip(), "groups_before": were, "groups_after": wanted}
+        details = {"reason": reason, "groups_before": were, "groups_after": wanted}
         try:
             with perform(SAFEGUARDS, command_line_actor(actor), SET_GROUPS, account(name), details):
                 person.groups.set([Group.objects.get_or_create(name=one)[0] for one in wanted])

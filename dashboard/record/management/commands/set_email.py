@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor, person_named
 from dashboard.access.command_actions import SET_EMAIL, account
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person
@@ -25,9 +25,7 @@ class Command(BaseCommand):
         add_as_option(parser)
 
     def handle(self, *args: Any, name: str, email: str = "", actor: str = "", **options: Any) -> None:
-        person = Person.objects.filter(username=name).first()
-        if person is None:
-            raise CommandError(f"There is no account {name!r}. Nothing was changed.")
+        person = person_named(name)
         person.email = email
         try:
             person.clean_fields(exclude=[field.name for field in Person._meta.fields if field.name != "email"])
