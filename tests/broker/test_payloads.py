@@ -50,7 +50,7 @@ def test_positions_all_over_several_topics_and_batches_are_fetched_exactly(
     batched, single, parted = topic(), topic(), topic(partitions=3)
     for start in range(0, 2_000, 100):
         publish_batch(client, batched, [b"%d" % number for number in range(start, start + 100)])
-    storage.log.append(single, [NewMessage(payload=b"%d" % number) for number in range(300)])
+    storage.log.append(single, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in range(300)])
     storage.log.append(parted, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in range(300)])
     there = [
         *storage.log.read_forward(batched, 0, limit=3_000),
@@ -67,8 +67,9 @@ def test_no_more_readers_are_open_than_there_are_threads(
     storage: PulsarStorage, client: Any, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = topic()
-    for start in range(0, 4_000, 400):  # so few are not batched: single events of batches need no reader
-        storage.log.append(name, [NewMessage(payload=b"%d" % number) for number in range(start, start + 400)])
+    for start in range(0, 4_000, 400):  # so few, each with its own key, are not batched: an event of a batch needs no reader
+        share = range(start, start + 400)
+        storage.log.append(name, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in share])
     wanted = places(storage.log.read_forward(name, 0, limit=4_000))[50::200]
     opened: list[Any] = []
     most = 0
