@@ -6,10 +6,11 @@ after, that touch each message's key, properties, id and publish time; a shared 
 later. PostgreSQL waits for the disk at each commit, as a server does. The broker is ``scripts.local_pulsar``'s. Its
 only setting that affects reading is the read-ahead, which is limited by bytes instead of a thousand entries.
 
-``flatness`` and ``bytes_per_event``: ten times as many events from memory into SQLite. Flatness is the rate over the
-last tenth divided by the rate over the first (only the writing is timed). The bytes are those on disk.
+``flatness`` and ``bytes_an_event``: ten times as many events from memory into SQLite (``benchmarks.index_feed``). Flatness is
+the rate over the last tenth divided by the rate over the first (only the writing is timed). The bytes are those on disk.
 
-``EVENTS`` sets the events of the topic, ``FEED`` those from memory. Each figure comes from a process of its own.
+``EVENTS`` sets the events of the topic, ``FEED`` those from memory, and ``ONLY=feed`` leaves the broker out.
+Each figure comes from a process of its own.
 """
 
 import multiprocessing
@@ -17,21 +18,20 @@ import os
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import mean
 from typing import TypeVar
 
-from benchmarks.material import fed, publish
+from benchmarks.index_feed import TENTHS, feed
+from benchmarks.material import publish
 from benchmarks.running import desk_in_a_folder, rate, report, say, scale
 from scripts.local_postgres import LocalPostgres
 from scripts.local_pulsar import LocalPulsar
 
 EVENTS = 1_000_000
 FEED_TIMES = 10
-TENTHS = 10
 TOPIC = "public/default/bench"
 READ_MILLISECONDS = 30_000
 
@@ -40,6 +40,9 @@ T = TypeVar("T")
 
 def main() -> None:
     count = scale(EVENTS)
+    if os.environ.get("ONLY") == "feed":
+        report(apart(feed, _feed(count)))
+        return
     figures: dict[str, float] = {"events": count}
     with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder:
         say("starting the broker")
@@ -98,37 +101,6 @@ def indexed(service_url: str, admin_url: str, database_url: str, count: int) -> 
     return found
 
 
-def feed(count: int) -> dict[str, float]:
-    """Write this many events from memory, and return the figures."""
-    os.environ.pop("INDEX_DATABASE_URL", None)
-    with desk_in_a_folder() as folder:
-        from eventstore.index.indexer.run import BATCH
-        from eventstore.index.writing.partition import Memory, open_partition
-        from eventstore.index.writing.writer import write_batch
-        from eventstore.model.events import Topic
-
-        partition = open_partition(Topic(name=TOPIC), 0, Memory())
-        rates: list[float] = []
-        done, since, spent = 0, 0, 0.0
-        for events in fed(TOPIC, count, min(BATCH, max(1, count // TENTHS))):
-            begun = time.perf_counter()
-            write_batch(partition, events)
-            spent += time.perf_counter() - begun
-            done += len(events)
-            if done >= count * (len(rates) + 1) // TENTHS:
-                rates.append((done - since) / spent)
-                say(f"fed {done:,} of {count:,}: {rates[-1]:,.0f} events/s")
-                since, spent = done, 0.0
-        size = _on_disk(folder)
-    return {
-        "fed": count,
-        "feed_first_per_second": rates[0],
-        "feed_last_per_second": rates[-1],
-        "flatness": rates[-1] / rates[0],
-        "bytes_per_event": size / count,
-    }
-
-
 def _against_the_bare_loop(broker: LocalPulsar, count: int) -> dict[str, float]:
     apart(publish, broker.service_url, TOPIC, count)
     loops = [_bare_loop(broker, count)]
@@ -161,15 +133,6 @@ def _feed(count: int) -> int:
     if text and not (text.isdigit() and int(text) >= TENTHS):
         sys.exit(f"FEED takes a whole number from {TENTHS} up.")
     return int(text) if text else max(TENTHS, FEED_TIMES * count)
-
-
-def _on_disk(folder: Path) -> int:
-    """Return the bytes of the index's files, once its log is written back."""
-    from django.db import connections
-
-    with connections["index"].cursor() as cursor:
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return sum(path.stat().st_size for path in folder.glob("index.sqlite3*"))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,16 @@
 """Events to measure with: about 500 bytes each, UUIDs as ids, fifty events per aggregate, spread over the whole history.
 
-Events that are fed from memory have 25 per aggregate. With ten million events, these are twice as many aggregates as a
-writer remembers. Every event has a correlation id, and every other one a causation id. They are made in bulk, so that
-making them is not measured, and published within bounded memory.
+Every event has a correlation id, and every other one a causation id. They are made in bulk, so that making them is not
+measured, and published within bounded memory.
 """
 
 import os
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.running import say
-
-if TYPE_CHECKING:
-    from eventstore.model.events import Event
 
 SEED = 3
 AN_AGGREGATE, FED_AN_AGGREGATE = 50, 25
@@ -40,43 +36,6 @@ def uuids(count: int) -> list[str]:
 def aggregate_ids(events: int, each: int = AN_AGGREGATE) -> list[str]:
     """Return the ids of the aggregates of this many events."""
     return uuids(max(1, events // each))
-
-
-def fed(topic: str, count: int, batch: int) -> Iterator[list["Event"]]:
-    """Yield this many events in lists of ``batch``, as if they were read from one partition of the topic."""
-    from eventstore.model.events import NOTHING, Event, Message, Position
-    from eventstore.model.tokens import encode
-
-    chance, aggregates, payload = random.Random(SEED), aggregate_ids(count, FED_AN_AGGREGATE), b"x" * 200
-    for first in range(0, count, batch):
-        size = min(batch, count - first)
-        ids, correlations, causations = uuids(size), uuids(size), uuids(size)
-        published = START + STEP * first
-        events = []
-        for place, number in enumerate(range(first, first + size)):
-            aggregate = aggregates[int(chance.random() * len(aggregates))]
-            token = encode(5 + number // A_LEDGER, number % A_LEDGER // AN_ENTRY, number % AN_ENTRY + 1)
-            message = Message(
-                position=Position(topic=topic, partition=0, token=token),
-                payload=payload,
-                published=published,
-                key=aggregate,
-                properties=NOTHING,
-            )
-            events.append(
-                Event(
-                    message=message,
-                    id=ids[place],
-                    time=START + STEP * number,
-                    data=payload,
-                    type=TYPES[number % len(TYPES)],
-                    aggregate_type="document",
-                    aggregate_id=aggregate,
-                    correlation_id=correlations[place],
-                    causation_id=causations[place] if number % 2 else "",
-                )
-            )
-        yield events
 
 
 def publish(service_url: str, topic: str, count: int) -> None:

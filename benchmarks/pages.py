@@ -14,6 +14,9 @@ network.
 - ``growth``: the worst ratio of a figure to the small topic's, if it is more than 20 ms above it; otherwise 1.
 - ``scan_seconds``: the time to find one aggregate's events by reading the topic with the bare client.
 
+With ``FEED_FOLDER``, the large index is that which ``make bench NAME=index`` has fed there, and the small one of 1,000,000
+events is fed into its folder ``small``. The broker has none of the events then, so there are no figures of payloads.
+
 The broker is ``scripts.local_pulsar``'s. One of its settings affects scattered reads: its bookie reads ahead by
 ``read_ahead_bytes`` (256 KB) instead of the default of 1,000 entries of any size, with which a single event in the
 middle of a topic takes about 60 ms instead of 5.
@@ -26,7 +29,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -34,8 +37,9 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from benchmarks.index import apart
+from benchmarks.index_feed import TOPIC, feed
 from benchmarks.material import SEED, publish
-from benchmarks.running import desk_in_a_folder, report, say, scale
+from benchmarks.running import desk_in_a_folder, desk_that_stays, report, say, scale
 from scripts.local_pulsar import LocalPulsar
 from scripts.pulsar_configuration import READ_AHEAD_BYTES
 
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
 
 EVENTS = 10_000_000
 SMALLER = 100
+SMALL_FED = 1_000_000
 ASKED = 100
 WARM = 10
 """This many pages are opened again and again: those between which a person goes back and forth."""
@@ -59,6 +64,9 @@ TIMES = ("aggregate_p95_ms", "payloads_cold_p95_ms", "payloads_warm_p95_ms", "id
 
 
 def main() -> None:
+    if folder := os.environ.get("FEED_FOLDER", ""):
+        _of_what_was_fed(Path(folder))
+        return
     count = scale(EVENTS)
     with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder:
         say("starting the broker")
@@ -117,6 +125,40 @@ def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str,
     return figures
 
 
+def _of_what_was_fed(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as name:
+        say("starting the broker")
+        broker = LocalPulsar(Path(name))
+        broker.start()
+        try:
+            count, large = apart(asked_fed, broker.service_url, broker.admin_url, folder, 0)
+            _, small = apart(asked_fed, broker.service_url, broker.admin_url, folder / "small", SMALL_FED)
+        finally:
+            broker.stop()
+    figures = {"events": count, **large, **{f"small_{name}": value for name, value in small.items()}}
+    report({**figures, "growth": max(_growth(small[name], large[name]) for name in large)})
+
+
+def asked_fed(service_url: str, admin_url: str, folder: Path, fed: int) -> tuple[int, dict[str, float]]:
+    """Measure on the index in this folder, after feeding it up to so many events; return how many it has, and the figures."""
+    os.environ |= {"EVENTSTORE_URL": service_url, "PULSAR_ADMIN_URL": admin_url, "FEED_FOLDER": str(folder)}
+    os.environ.pop("FEED_STEP", None)
+    if fed:
+        feed(fed)
+    with desk_that_stays(folder):
+        from dashboard.gateway import close, desk
+        from eventstore.model.errors import EventStoreError
+
+        here = desk()
+        with suppress(EventStoreError):  # it is there already
+            here.log.create_topic(TOPIC)
+        count = here.index.topics()[TOPIC].events
+        figures = _figures(here, TOPIC, count, payloads=False)
+        close()
+    say(f"{count:,} events: " + ", ".join(f"{name} {value:,.1f}" for name, value in figures.items()))
+    return count, figures
+
+
 def _only(storage: "Storage", topic: str) -> "Storage":
     """Return the same storage with no other topic to index."""
     there = [storage.log.topic(topic)]
@@ -131,10 +173,11 @@ def _of_a_topic(broker: LocalPulsar, topic: str, count: int) -> dict[str, float]
     return figures
 
 
-def _figures(desk: "Desk", topic: str, count: int) -> dict[str, float]:
+def _figures(desk: "Desk", topic: str, count: int, *, payloads: bool = True) -> dict[str, float]:
     chosen, browser = _chosen(topic, count), _browser()
-    for found in chosen[ASKED:]:  # what a process does only once: imports, the first connection, the templates
-        _page(browser, found)
+    with nullcontext() if payloads else _without_payloads(desk):
+        for found in chosen[ASKED:]:  # what a process does only once: imports, the first connection, the templates
+            _page(browser, found)
     asked = chosen[:ASKED]
 
     def times(ask: Callable[["Pointer"], object], of: Sequence["Pointer"] = asked) -> float:
@@ -145,14 +188,12 @@ def _figures(desk: "Desk", topic: str, count: int) -> dict[str, float]:
     by_correlation = times(lambda found: desk.index.conversation(found.correlation_id))
     with _without_payloads(desk):
         without = times(partial(_page, browser))
+    of_index = {"aggregate_p95_ms": without, "id_p95_ms": max(by_id, by_correlation)}
+    if not payloads:
+        return of_index
     cold = times(partial(_page, browser))
     warm = times(partial(_page, browser), asked[-WARM:] * (ASKED // WARM))
-    return {
-        "aggregate_p95_ms": without,
-        "payloads_cold_p95_ms": cold,
-        "payloads_warm_p95_ms": warm,
-        "id_p95_ms": max(by_id, by_correlation),
-    }
+    return {**of_index, "payloads_cold_p95_ms": cold, "payloads_warm_p95_ms": warm}
 
 
 def _chosen(topic: str, count: int) -> list["Pointer"]:
@@ -187,7 +228,9 @@ def _browser() -> "Client":
     from dashboard.models import Person, Role
 
     browser = Client(SERVER_NAME="127.0.0.1", HTTP_X_FORWARDED_PROTO="https")
-    browser.force_login(Person.objects.create_user(username="bench", password="not-asked-for-here", role=Role.SUPPORT))
+    known = Person.objects.filter(username="bench").first()  # in a folder that stays
+    made = known or Person.objects.create_user(username="bench", password="not-asked-for-here", role=Role.SUPPORT)
+    browser.force_login(made)
     return browser
 
 

@@ -37,22 +37,29 @@ def desk_in_a_folder() -> Iterator[Path]:
 
     Without a configuration of the benchmark's own, support sees every value, as in the figures of before there were rules.
     """
-    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as name:
-        (config := Path(name) / "desk.toml").write_text(SEES_ALL)
-        own = os.environ.setdefault("EVENTDESK_CONFIG", str(config)) != str(config)
-        os.environ["EVENTDESK_DATA"] = name
-        os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
-        import django
-        from django.core.management import call_command
-        from django.db import connections
-
-        django.setup()
-        for alias in ("default", "index", "store"):
-            call_command("migrate", database=alias, verbosity=0)
+    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as name, desk_that_stays(Path(name)):
         yield Path(name)
-        connections.close_all()
-        if not own:
-            del os.environ["EVENTDESK_CONFIG"]
+
+
+@contextmanager
+def desk_that_stays(folder: Path) -> Iterator[Path]:
+    """Do as ``desk_in_a_folder``, in this folder, which stays with its databases."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (config := folder / "desk.toml").write_text(SEES_ALL)
+    own = os.environ.setdefault("EVENTDESK_CONFIG", str(config)) != str(config)
+    os.environ["EVENTDESK_DATA"] = str(folder)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+    import django
+    from django.core.management import call_command
+    from django.db import connections
+
+    django.setup()
+    for alias in ("default", "index", "store"):
+        call_command("migrate", database=alias, verbosity=0)
+    yield folder
+    connections.close_all()
+    if not own:
+        del os.environ["EVENTDESK_CONFIG"]
 
 
 def say(text: str) -> None:

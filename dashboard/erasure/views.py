@@ -19,6 +19,7 @@ from dashboard.privacy import display_id, given_id, public_id
 from dashboard.privacy.by_reason.of_request import standing_profile_of
 from dashboard.rendering import action_text, build_pointer_line
 from dashboard.rendering.text import humanize_type
+from dashboard.web.filter_form import values_building
 from dashboard.web.pages import page, person_of, problem, profile_of, render, wants_fragment
 from dashboard.web.problems import unknown_aggregate
 from eventstore.actions import Actor, aggregate_resource
@@ -79,6 +80,7 @@ def context_of(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         **head_of(request, answer.aggregate),
         "answer": answer,
         "counted": counted,
+        "building_here": values_building(request, {one.topic for one in answer.events}, every_name=True),
         "unreadable": [build_pointer_line(pointer, profile=profile_of(request)) for pointer in answer.unreadable],
         "acts": [(action_text(action), count) for action, count in counted.record.acts.items()] if counted else [],
         "to_dos": to_dos(answer),

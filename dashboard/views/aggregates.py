@@ -147,6 +147,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     }
     context["stream_rows"] = list(zip(lines, context["stream_cells"], strict=False))
     payloads_missing = any(row.event is None for row in events.items)
+    context["building_here"] = filter_form.values_building(request, context["topics"])
     return render(
         request,
         "aggregates/show.html",

@@ -17,7 +17,7 @@ from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line, publi
 from dashboard.replays import offers
 from dashboard.reveals import offers as reveal_offers
 from dashboard.reveals.subjects import origin_of_row
-from dashboard.web import store_health
+from dashboard.web import filter_form, store_health
 from dashboard.web.event_detail import detail_of
 from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
 from dashboard.web.template_context import places
@@ -47,6 +47,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
         looks.note_event(request, profile, origin_of_row(match.row))
     detail = detail_of(match.row, profile, limit)
     context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match, profile)}
+    context["building_here"] = filter_form.values_building(request, {match.row.position.topic})
     context["reveal_offer"] = reveal_offers.of_event(request, match.row)
     context |= {"former": match.former, **of_event(match.row.pointer, match.row.position.topic)}
     if detail.line.aggregate_id:

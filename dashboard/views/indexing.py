@@ -1,5 +1,6 @@
 """The progress of the index: for each topic, how much is indexed, how far behind it is, the rate, and the indexers."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,11 +10,12 @@ from django.utils import timezone
 
 from dashboard.gateway import desk
 from dashboard.rendering.text import NO_VALUE, format_duration, format_number
-from dashboard.web import completeness
+from dashboard.web import completeness, filter_form
 from dashboard.web.completeness import INDEX_MAY_LAG
+from dashboard.web.filter_form import percent_of
 from dashboard.web.pages import page, render
 from dashboard.web.store_health import troubled_partitions
-from eventstore.model import TopicKind, TopicProgress
+from eventstore.model import TopicKind, TopicProgress, ValuesBuilt
 
 MOST_MADE_ANEW = 50
 MOST_TROUBLED = 50
@@ -47,6 +49,8 @@ class Line:
     partitions: int
     gone_at: datetime | None
     """When the store was found to have the topic no longer."""
+    values: str
+    """How far its older events have the searchable values that are declared now; empty if all have them."""
 
 
 @page("browse")
@@ -54,7 +58,8 @@ def indexing(request: HttpRequest) -> HttpResponse:
     now, how = timezone.now(), completeness.standing()
     whole, topics = desk().index.progress()
     fails = {one.topic for one in desk().index.troubled()}
-    lines = [_line(topic, now, fails=topic.topic in fails, away=how.store_away) for topic in topics]
+    building = {one.topic: _building(one, filter_form.searchable_names(request)) for one in desk().values.of_topics()}
+    lines = [_line(topic, now, building, fails=topic.topic in fails, away=how.store_away) for topic in topics]
     watched = [line for line in lines if line.gone_at is None]
     made_anew = desk().index.made_anew()
     context = {
@@ -80,7 +85,7 @@ def indexing(request: HttpRequest) -> HttpResponse:
     return render(request, "indexing/index.html", context, fragment="indexing/_progress.html")
 
 
-def _line(topic: TopicProgress, now: datetime, *, fails: bool, away: bool) -> Line:
+def _line(topic: TopicProgress, now: datetime, building: Mapping[str, str], *, fails: bool, away: bool) -> Line:
     progress = topic.progress
     kind = desk().config.topics.of(topic.topic)
     seconds = _seconds_behind(progress.caught_up_at, now)
@@ -100,7 +105,18 @@ def _line(topic: TopicProgress, now: datetime, *, fails: bool, away: bool) -> Li
         indexers=topic.indexers,
         partitions=progress.partitions,
         gone_at=topic.gone_at,
+        values=building.get(topic.topic, ""),
     )
+
+
+def _building(of: ValuesBuilt, names: Collection[str]) -> str:
+    """In words, with the names that the person's searches include."""
+    shown = sorted(of.by_name.keys() & set(names))
+    what = f"searchable values ({', '.join(shown)}): being built" if shown else "searchable values: being built"
+    if not of.by_name:
+        what = "searchable values: those no longer declared are being removed"
+    pace = f"{_rate(of.rate)}, {_to_go(of.seconds_to_go)} to go" if of.rate else of.trouble or "no indexer is at it now"
+    return f"{what}, {percent_of(of.fraction)} ({pace})"
 
 
 def _mark(topic: TopicProgress, seconds: float | None, *, fails: bool, away: bool) -> Mark:

@@ -87,6 +87,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "since_problem": problem,
             "at_newest": page_token is None,
             "known_at": indexed.caught_up_at if indexed else None,
+            "building_here": filter_form.values_building(request, {known_topic.name}),
             **(_hours(known_topic, indexed, request.GET.get("before", "")) if page_token is None else {}),
         },
         status=503 if away and not events.items else 200,
@@ -117,6 +118,7 @@ def _filtered(request: HttpRequest, topic: Topic, entered: EnteredFilter, known:
     """The matches found so far. Nothing if the filter is invalid, because the whole list would look like a result."""
     context: dict[str, Any] = {**known, "topic": topic, "filter": entered, "search_problem": entered.problem}
     context["examples"] = examples_of_topic(topic)
+    context["building_here"] = filter_form.values_building(request, {topic.name})
     if entered.filter is None or known["since_problem"]:
         return render(request, "topics/show.html", context, status=entered.status)
     try:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from urllib.parse import quote_plus, urlencode
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -82,6 +83,45 @@ def searchable_names(request: HttpRequest) -> list[str]:
     """The names of the declared values that this person's searches include."""
     profile = unnoted_profile_of(request)
     return sorted({searchable.name for searchable in settings.EVENTDESK.searchables if may_search(searchable, profile)})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildingValue:
+    """A declared value that some older events lack. ``percent``: how many have it, of the topics where not all do."""
+
+    name: str
+    percent: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (being built, {self.percent})"
+
+
+def values_building(
+    request: HttpRequest, topics: Collection[str] | None = None, *, every_name: bool = False
+) -> list[BuildingValue]:
+    """The values that this person's searches include (``every_name``: that are declared) and that are still being built (in
+    these topics), by name."""
+    declared = sorted({searchable.name for searchable in settings.EVENTDESK.searchables})
+    names = declared if every_name or not declared else searchable_names(request)
+    try:
+        found = desk().values.of_topics() if names else ()
+    except DatabaseError:  # the page says by itself that the index does not answer
+        return []
+    here = [one for one in found if topics is None or one.topic in topics]
+    by_name = {name: [one for one in here if name in one.by_name] for name in names}
+    return [
+        BuildingValue(
+            name=name,
+            percent=percent_of(sum(one.by_name[name] for one in some) / sum(one.events for one in some)),
+        )
+        for name, some in by_name.items()
+        if some
+    ]
+
+
+def percent_of(fraction: float) -> str:
+    """Rounded down, so that 100 % means everything."""
+    return f"{int(fraction * 100)} %"
 
 
 def entered_filter(

@@ -100,7 +100,8 @@ _BELOW = {
 def desk(request: HttpRequest) -> dict[str, Any]:
     """The variables that every template may use. What queries anything does so only when it is used.
 
-    ``may`` maps each action to whether this person may do it. ``searchable`` are names of values that the search box includes.
+    ``may`` maps each action to whether this person may do it. ``searchable`` are names of values that the search box includes,
+    ``values_building`` those of them that some older events do not have yet.
     """
     person = getattr(request, "user", None)
     known = isinstance(person, Person)
@@ -112,6 +113,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "may": {action: policy.allows(person, action) for action in policy.TABLE} if person is not None else {},
         "places": places(request) if known else [],
         "searchable": filter_form.searchable_names(request) if known else [],
+        "values_building": SimpleLazyObject(lambda: filter_form.values_building(request) if known else []),
         "standing": SimpleLazyObject(completeness.standing),
         "reveals": SimpleLazyObject(lambda: _seen(reveals_of(request))),
         "scope": SimpleLazyObject(lambda: _scope() if known else None),

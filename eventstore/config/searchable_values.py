@@ -100,18 +100,29 @@ def values_of(event: Event, searchables: tuple[Searchable, ...], key: str) -> tu
 ValuesOf = Callable[[Topic, Sequence[Event]], Sequence[Sequence[tuple[str, str]]]]
 
 
-def values_by(searchables: tuple[Searchable, ...], key: str) -> ValuesOf | None:
-    """Return the function that gives the values of each event of a topic's batch; ``None`` if nothing is declared
-    searchable.
-    """
-    if not searchables:
-        return None
+class DeclaredValues:
+    """Gives the values of each event of a topic's batch, by these declarations and this key."""
 
-    def values(topic: Topic, events: Sequence[Event]) -> Sequence[Sequence[tuple[str, str]]]:
-        wanted = () if topic.derived else searchable_for(topic.name, searchables)
-        return [values_of(event, wanted, key) for event in events] if wanted else ()
+    def __init__(self, searchables: tuple[Searchable, ...], key: str) -> None:
+        self._searchables, self._key = searchables, key
 
-    return values
+    def __call__(self, topic: Topic, events: Sequence[Event]) -> Sequence[Sequence[tuple[str, str]]]:
+        wanted = () if topic.derived else searchable_for(topic.name, self._searchables)
+        return [values_of(event, wanted, self._key) for event in events] if wanted else ()
+
+    def written_of(self, topic: Topic) -> tuple[str, ...]:
+        """Return the topic's declarations in order, each as a text that differs when what it gives may differ: by its name,
+        path or form, or by the key. No text tells the key."""
+        wanted = () if topic.derived else searchable_for(topic.name, self._searchables)
+        return tuple(f"{one.name}\0{one.expression.expression}\0{self._form(one)}" for one in wanted)
+
+    def _form(self, searchable: Searchable) -> str:
+        return _stored("", "the key", True, self._key) if searchable.hashed and self._key else str(searchable.hashed)
+
+
+def values_by(searchables: tuple[Searchable, ...], key: str) -> DeclaredValues | None:
+    """Return what gives the values of each event of a topic's batch; ``None`` if nothing is declared searchable."""
+    return DeclaredValues(searchables, key) if searchables else None
 
 
 def lookup_forms(text: str, searchables: tuple[Searchable, ...], key: str) -> list[tuple[str, str]]:

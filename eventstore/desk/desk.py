@@ -10,6 +10,7 @@ from functools import partial
 from eventstore.actions import ActionFace, Safeguards
 from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import Config
+from eventstore.config.searchable_values import values_by
 from eventstore.config.subscriptions import is_external
 from eventstore.cursors.face import CursorFace
 from eventstore.delivery.face import DeliveryFace
@@ -18,6 +19,7 @@ from eventstore.diagnosis.face import DiagnosisFace
 from eventstore.envelope import read_event
 from eventstore.erasure.face import ErasureFace
 from eventstore.index.lookup.face import IndexFace
+from eventstore.index.second_pass.progress import ValueProgress
 from eventstore.jobs.face import JobFace
 from eventstore.jobs.guarding import guarded
 from eventstore.letters.face import LetterFace
@@ -54,6 +56,7 @@ class Desk:
         """The store's topics: which there are, where they end, publishing, ``ping``."""
         self._schemas = Schemas(storage.schemas)
         self.index = IndexFace(log=self.log, searchables=config.searchables, hash_key=hash_key)
+        self.values = ValueProgress(values_by(config.searchables, hash_key))
         cache = PayloadCache(most_bytes=config.limits.payload_cache_megabytes * 1_000_000)
         self.streams = StreamFace(log=self.log, read=self.read, cache=cache)
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)

@@ -66,6 +66,8 @@ class IndexedPartition(models.Model):
     """How often blocks of it were written again by somebody else than its writer, who then has to read the last one again."""
     counters = models.TextField(default="")
     """What the sequence numbers of its sources count (``tables.sequences``), as JSON; no source is named."""
+    declared = models.TextField(default="")
+    """From which ordinal on its events have the searchable values of which declaration (``tables.declared``), as JSON."""
     trouble = models.TextField(default="")
     """Why its indexer has failed again and again behind the checkpoint; empty while it gets on. No payload."""
     trouble_since = models.DateTimeField(null=True)
@@ -273,6 +275,22 @@ class CursorTrack(models.Model):
     seen_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["topic", "subscription", "partition"], name="one_track_a_cursor"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["topic", "subscription", "partition"], name="one_track_a_cursor")]
+
+
+class DeclaredRow(models.Model):
+    """What a declaration of searchable values says: by name, a digest of its definition, as JSON. No path, and no key."""
+
+    fingerprint = ExactText(primary_key=True)
+    definitions = models.TextField()
+
+
+class SecondPassRow(models.Model):
+    """How the second pass over a partition's older events gets on. How far it is, ``IndexedPartition.declared`` tells."""
+
+    partition_id = models.BigIntegerField(primary_key=True)
+    rate = models.FloatField(default=0.0)
+    """Events a second, as of ``moved_at``."""
+    moved_at = models.DateTimeField(null=True)
+    trouble = models.TextField(default="")
+    """Why it does not get on; empty while it does. No payload."""

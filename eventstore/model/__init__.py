@@ -56,7 +56,7 @@ from eventstore.model.pointers import (
     ValueMatches,
 )
 from eventstore.model.process_identity import Fate, Process, fate, this_process
-from eventstore.model.progress import TopicMadeAnew, TopicProgress, TroubledPartition
+from eventstore.model.progress import TopicMadeAnew, TopicProgress, TroubledPartition, ValuesBuilt
 from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import (
     ConnectedConsumer,
@@ -132,6 +132,7 @@ __all__ = [
     "UnknownSubscription",
     "UnknownTopic",
     "ValueMatches",
+    "ValuesBuilt",
     "fate",
     "place_of",
     "reported",

@@ -1,6 +1,6 @@
 """How far the index has got: plain values for pages and commands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,3 +78,28 @@ class TopicMadeAnew:
     why: str
     events: int
     partitions: Sequence[int] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValuesBuilt:
+    """How far a topic's older events have the searchable values that are declared now. New ones have them at once."""
+
+    topic: str
+    events: int
+    done: int
+    """Events that have all of them, and none that is no longer declared."""
+    by_name: Mapping[str, int]
+    """For each name that not all events have yet: how many of them have it, where they have one."""
+    rate: float
+    """Events a second that are given them now; 0 if nobody does."""
+    trouble: str = ""
+    """What holds it up. Without any payload."""
+
+    @property
+    def fraction(self) -> float:
+        """From 0 to 1."""
+        return self.done / self.events if self.events else 1.0
+
+    @property
+    def seconds_to_go(self) -> float | None:
+        return (self.events - self.done) / self.rate if self.rate else None

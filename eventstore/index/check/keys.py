@@ -36,16 +36,18 @@ class KeyCheck:
     whole: bool
     """Whether segments are read whole; otherwise keys are looked up."""
     first_segment: int
+    values: bool = True
+    """Whether the keys of searchable values are compared. Otherwise other links that are too many are not found either."""
     before: int = 0
     """The segment of the previous block."""
     pools: dict[int, set[Key]] = field(default_factory=dict)
     """By segment that was read whole: its keys that no block has explained so far."""
 
 
-def key_check(partition: int, end: int, first_segment: int, last_segment: int) -> KeyCheck:
+def key_check(partition: int, end: int, first_segment: int, last_segment: int, *, values: bool = True) -> KeyCheck:
     """Return the check of a partition row whose blocks lie in these segments, first and last included."""
     whole = end >= WORTH_READING * (last_segment - first_segment + 1)
-    return KeyCheck(partition=partition, end=end, whole=whole, first_segment=first_segment, key=index_key())
+    return KeyCheck(partition=partition, end=end, whole=whole, first_segment=first_segment, values=values, key=index_key())
 
 
 def check_keys(check: KeyCheck, columns: Columns, first: int, segment: int) -> list[Found]:
@@ -83,7 +85,8 @@ def _close(check: KeyCheck, before: int) -> list[Found]:
     """Drop the segments before this one, and return the keys in them that no block explained."""
     extra = []
     for number in [number for number in check.pools if number < before]:
-        left = [(table, ordinal) for table, _, ordinal in check.pools.pop(number) if ordinal < check.end]
+        pool = check.pools.pop(number)
+        left = [(table, at) for table, _, at in pool if at < check.end and (check.values or table != LINKS)]
         extra += [(ordinal, f"{_TOO_MANY[table]} too (segment {number})") for table, ordinal in left]
     return extra
 
@@ -112,7 +115,7 @@ def _expected(check: KeyCheck, columns: Columns, first: int) -> Mapping[Key, str
         if places:
             keys = hashes(check.key, [texts[place] for place in places], link).tolist()
             add(LINKS, keys, places, f"it is not found by its {name}")
-    for place, values in columns.values.items():
+    for place, values in columns.values.items() if check.values else ():
         keys = [value_hash(check.key, name, text) for name, text in values]
         add(LINKS, keys, [place] * len(keys), "it is not found by a searchable value")
     places = [place for place, stream in enumerate(columns.streams) if stream]

@@ -19,6 +19,7 @@ from eventstore.index.check.keys import key_check
 from eventstore.index.check.log import Log, open_log
 from eventstore.index.indexer.made_anew import why_another_log
 from eventstore.index.models import BlockRow, IndexedPartition, current_partitions
+from eventstore.index.tables.declared import UNKNOWN, declaration_by, first_other
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Storage
@@ -41,6 +42,8 @@ class PartitionReport:
     stopped: bool = False
     behind: int | None = None
     """What the store had after the checkpoint when the check began, in the log's ``amount_unit``; ``None`` if unknown."""
+    values_left_out: bool = False
+    """Whether older events are still being given the values that are declared now, so that none were compared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +87,7 @@ def _check_partition(check: _TopicCheck, number: int) -> PartitionReport:
         if why := why_another_log(check.storage.log, row):
             return _not_compared(check, row, f"the topic was made anew: {why}. An indexer that runs begins anew beside it")
         report = _compare(check, row)
-        if report.difference and _is_replaced(row):
+        if report.difference and (_is_replaced(row) or _is_passed_over(row)):
             check.on_progress(-report.compared)
             continue
         if report.difference:
@@ -113,10 +116,13 @@ def _compare(check: _TopicCheck, row: IndexedPartition) -> PartitionReport:
         difference=difference,
         stopped=check.stop.is_set() and not difference and partition.done < row.next_ordinal,
         behind=behind,
+        values_left_out=partition.events.values_of is not check.values_of,
     )
 
 
 def _partition_check(check: _TopicCheck, row: IndexedPartition, log: Log) -> PartitionCheck:
+    fingerprint = declaration_by(check.values_of, check.topic).fingerprint
+    compares_values = fingerprint == UNKNOWN or first_other(row.declared, row.next_ordinal, fingerprint) is None
     return PartitionCheck(
         row=row,
         log=log,
@@ -125,9 +131,9 @@ def _partition_check(check: _TopicCheck, row: IndexedPartition, log: Log) -> Par
             partition=row.pk,
             mappings=check.config.mappings,
             decode=Schemas(check.storage.schemas).decoded,
-            values_of=check.values_of,
+            values_of=check.values_of if compares_values else None,
         ),
-        keys=key_check(row.pk, row.next_ordinal, _first_segment(row), row.segment),
+        keys=key_check(row.pk, row.next_ordinal, _first_segment(row), row.segment, values=compares_values),
         anomalies=AnomalyCheck(partition=row.pk, derived=check.topic.derived),
     )
 
@@ -135,6 +141,11 @@ def _partition_check(check: _TopicCheck, row: IndexedPartition, log: Log) -> Par
 def _is_replaced(row: IndexedPartition) -> bool:
     """Return whether a rebuild has replaced this row since it was read. Its pointers are then being removed."""
     return not _live_rows(row.topic).filter(pk=row.pk).exists()
+
+
+def _is_passed_over(row: IndexedPartition) -> bool:
+    """Return whether values of its events have changed since the row was read: by an indexer, or by the second pass."""
+    return _live_rows(row.topic).filter(pk=row.pk).exclude(declared=row.declared).exists()
 
 
 def _behind(storage: Storage, row: IndexedPartition) -> int | None:

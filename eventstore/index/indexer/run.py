@@ -169,7 +169,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
         config=following.config,
         values_of=following.values_of,
         batch=following.batch,
-        memory=Memory(),
+        memory=Memory(values_of=following.values_of),
         queue=BatchQueue(),
     )
     indexer = Indexer(

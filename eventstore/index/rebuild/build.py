@@ -55,11 +55,11 @@ class Work:
     build: int
     owner: str
     values_of: ValuesOf | None
+    memory: Memory
     batch: int
     on_progress: OnProgress
     stop: threading.Event
     decode: Decode
-    memory: Memory = field(default_factory=Memory)
     epochs: dict[int, tuple[int, int]] = field(default_factory=dict)
     """By partition: its row's id, and the epoch of the lease."""
     reached: dict[int, str] = field(default_factory=dict)

@@ -76,6 +76,7 @@ _OTHER_TABLES = (
     f"DELETE FROM index_anomalyrow WHERE id IN (SELECT id FROM index_anomalyrow WHERE partition_id = %s LIMIT {PIECE})",
     "DELETE FROM index_anomalycount WHERE partition_id = %s",
     "DELETE FROM index_typecount WHERE partition_id = %s",
+    "DELETE FROM index_secondpassrow WHERE partition_id = %s",
     "DELETE FROM index_hourcount WHERE (partition_id, type_id, hour) IN "
     f"(SELECT partition_id, type_id, hour FROM index_hourcount WHERE partition_id = %s LIMIT {PIECE})",
     "DELETE FROM index_blockrow WHERE (partition_id, first_ordinal) IN "

@@ -41,7 +41,7 @@ from eventstore.index.rebuild.build import (
 )
 from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, abandon, remove, segments_of, to_be_removed
 from eventstore.index.rebuild.swap import swap_builds
-from eventstore.index.writing.partition import CheckpointMoved
+from eventstore.index.writing.partition import CheckpointMoved, Memory
 from eventstore.index.writing.writer import write_prepared
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
@@ -99,6 +99,7 @@ def rebuild_topic(
         build=_build_to_fill(topic),
         owner=new_owner(),
         values_of=values_of,
+        memory=Memory(values_of=values_of),
         batch=batch,
         on_progress=on_progress,
         stop=stop,

@@ -48,7 +48,7 @@ def swap_builds(work: Work) -> bool:
     else:
         return True
     # The transaction was rolled back: what this process remembers of the index is stale.
-    work.memory = Memory()
+    work.memory = Memory(values_of=work.values_of)
     for number, checkpoint in rows_of(work.topic.name).filter(build=work.build).values_list("number", "checkpoint"):
         work.reached[number] = checkpoint
     work.stop.wait(0.2)

@@ -5,7 +5,7 @@ them for its ids, which do not compress, and a block is one row. The last block 
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from operator import sub
@@ -123,6 +123,12 @@ def opened(data: bytes) -> Columns:
     count = len(packed[0])
     lists: dict[str, Any] = {name: _unpacked(name, column, count) for name, column in zip(_LISTS, packed, strict=True)}
     return Columns(**lists, values={place: [(n, text) for n, text in found] for place, found in values.items()})
+
+
+def with_values(data: bytes, values: Mapping[int, Values]) -> bytes:
+    """Return the block's data with these searchable values in place of its own. Its columns are not taken apart."""
+    *packed, _ = _decoder.decode(zlib.decompress(data))
+    return zlib.compress(_encoder.encode([*packed, values]), QUICK)
 
 
 def tokens_of(data: bytes) -> list[str]:

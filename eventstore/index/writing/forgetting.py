@@ -16,9 +16,10 @@ from django.db.models import F
 from eventstore.index.lookup.stream_keys import Place, Stretch, places_of, stretches_everywhere
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.tables.blocks import FULL, Columns, decoded, encoded
-from eventstore.index.tables.database import atomic, connection
+from eventstore.index.tables.database import atomic
 from eventstore.index.tables.keys import Key, value_hash
 from eventstore.index.tables.secret import index_key
+from eventstore.index.writing.value_keys import ValueKey, delete_value_keys
 
 BLOCKS_AT_ONCE = 40
 """Blocks that are written again in one transaction: some 40 milliseconds on SQLite where each holds one event of the
@@ -71,20 +72,20 @@ def _remove(partition: int, places: Sequence[Place], key: Key) -> Removed:
     """Remove the values of these events of one partition row, in one transaction."""
     firsts = {place.ordinal - place.ordinal % FULL for place in places}
     by_block = {first: [place for place in places if place.ordinal - place.ordinal % FULL == first] for first in firsts}
-    gone: list[tuple[int, int, int, int]] = []
+    gone: list[ValueKey] = []
     events = 0
     with atomic():
         _lock(partition)
         rows = BlockRow.objects.filter(partition_id=partition)
-        for first, data in list(rows.filter(first_ordinal__in=sorted(firsts)).values_list("first_ordinal", "data")):
-            columns = decoded(bytes(data))
-            taken = _taken_out(columns, first, partition, by_block[first], key)
+        for block in list(rows.filter(first_ordinal__in=sorted(firsts))):
+            columns = decoded(bytes(block.data))
+            taken = _taken_out(columns, block, by_block[block.first_ordinal], key)
             if taken:
-                rows.filter(first_ordinal=first).update(data=encoded(columns))
+                rows.filter(first_ordinal=block.first_ordinal).update(data=encoded(columns))
             gone += taken
-            events += len({ordinal for *_, ordinal in taken})
+            events += len({taken_key.ordinal for taken_key in taken})
         if gone:
-            _delete_keys(gone)
+            delete_value_keys(gone)
             IndexedPartition.objects.filter(pk=partition).update(rewritten=F("rewritten") + 1)
     return Removed(values=len(gone), events=events)
 
@@ -93,19 +94,10 @@ def _lock(partition: int) -> None:
     list(IndexedPartition.objects.select_for_update().filter(pk=partition).values_list("pk"))
 
 
-def _taken_out(
-    columns: Columns, first: int, partition: int, places: Sequence[Place], key: Key
-) -> list[tuple[int, int, int, int]]:
+def _taken_out(columns: Columns, block: BlockRow, places: Sequence[Place], key: Key) -> list[ValueKey]:
     """Take the values of these events out of their block, and return the key of each."""
     return [
-        (place.segment, value_hash(key, name, text), partition, place.ordinal)
+        ValueKey(place.segment, block.segment, value_hash(key, name, text), block.partition_id, place.ordinal)
         for place in places
-        for name, text in columns.values.pop(place.ordinal - first, ())
+        for name, text in columns.values.pop(place.ordinal - block.first_ordinal, ())
     ]
-
-
-def _delete_keys(keys: Sequence[tuple[int, int, int, int]]) -> None:
-    with connection().cursor() as cursor:
-        cursor.executemany(
-            "DELETE FROM index_linkkey WHERE segment = %s AND hash = %s AND partition_id = %s AND ordinal = %s", keys
-        )

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from django.db.models import Max
 
+from eventstore.config.searchable_values import ValuesOf
 from eventstore.forgotten.memory import Forgotten
 from eventstore.index.models import BlockRow, IndexedPartition, current_partitions
 from eventstore.index.tables.blocks import FULL, Columns, decoded
+from eventstore.index.tables.declared import Declaration, declaration_by
 from eventstore.index.tables.keys import Key
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
@@ -32,11 +34,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """What one writing thread remembers of the whole index."""
+    """What one writing thread remembers of the whole index, and what it is told is searchable (``values_of``)."""
 
     names: Names = field(default_factory=Names)
     duplicates: DuplicateDetector = field(default_factory=DuplicateDetector)
     forgotten: Forgotten = field(default_factory=Forgotten)
+    values_of: ValuesOf | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -62,6 +65,8 @@ class Partition:
     rewritten: int
     """``IndexedPartition.rewritten`` when ``tail`` was read."""
     counters: Counters
+    declaration: Declaration
+    """What the values of its next events are given by."""
     known: streams.Known = field(default_factory=OrderedDict)
 
 
@@ -95,6 +100,7 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
         tail=tail_of(row),
         rewritten=row.rewritten,
         counters=counters_in(row.counters),
+        declaration=declaration_by(memory.values_of, topic),
     )
 
 

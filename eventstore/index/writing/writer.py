@@ -8,7 +8,7 @@ import numpy as np
 from django.utils import timezone
 
 from eventstore.index.models import IndexedPartition, current_partitions
-from eventstore.index.tables import sequences, sql
+from eventstore.index.tables import declared, sequences, sql
 from eventstore.index.tables.blocks import Block, blocks_of
 from eventstore.index.tables.database import atomic
 from eventstore.index.tables.keys import value_hash
@@ -115,13 +115,25 @@ def _without_forgotten(partition: Partition, prepared: PreparedBatch) -> Prepare
 
 def _move_checkpoint(partition: Partition, row: IndexedPartition, prepared: PreparedBatch, segment: int) -> None:
     """Move the checkpoint behind the batch, in the row and in the writer's own state."""
+    row.declared = _declared(partition, row)
     row.checkpoint, row.next_ordinal, row.segment = prepared.last.token, row.next_ordinal + len(prepared), segment
     row.indexed_published_at = prepared.published or row.indexed_published_at
     row.incarnation = partition.incarnation = prepared.incarnation or partition.incarnation
     row.counters = sequences.kept(partition.counters)
-    row.save(update_fields=["checkpoint", "next_ordinal", "segment", "indexed_published_at", "incarnation", "counters"])
+    row.save(update_fields=_MOVED)
     partition.checkpoint = Checkpoint(position=prepared.last, next_ordinal=row.next_ordinal)
     partition.segment = segment
+
+
+_MOVED = ("checkpoint", "next_ordinal", "segment", "indexed_published_at", "incarnation", "counters", "declared")
+
+
+def _declared(partition: Partition, row: IndexedPartition) -> str:
+    """Return under which declarations the row's events have their values, with those of the batch after its last one."""
+    text = declared.begun(row.declared, row.next_ordinal, partition.declaration.fingerprint)
+    if text != row.declared:
+        declared.remember(partition.declaration)
+    return text
 
 
 def _count_hours(partition: int, prepared: PreparedBatch, numbers: Mapping[str, int]) -> None:

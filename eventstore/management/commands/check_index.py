@@ -100,6 +100,8 @@ def in_words(report: PartitionReport, unit: str) -> str:
     if report.behind:
         what = {"events": "event", "entries": "entry"}.get(unit, unit) if report.behind == 1 else unit
         rest += f"; {report.behind:,} {what} more behind the checkpoint"
+    if report.values_left_out:
+        rest += "; searchable values were not compared, as older events are still being given those declared now"
     if report.difference:
         return f"{name}: {report.difference}{rest}"
     if report.stopped:

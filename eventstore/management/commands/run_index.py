@@ -17,6 +17,7 @@ from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.delivery.tracks import Tracks
 from eventstore.index.indexer.run import BATCH, PATIENCE, THREADS, Following, index_until_caught_up, run_until_stopped
 from eventstore.index.indexer.throughput import IndexerStatus
+from eventstore.index.second_pass.run import Passing, pass_all, passing
 from eventstore.index.tables.sql import MOST_EVENTS
 from eventstore.management.configured import configured_storage, error_message
 from eventstore.management.stopping import Stop, stopping_by_signal
@@ -54,6 +55,7 @@ class Command(BaseCommand):
 
     def index(self, stop: Stop, options: Mapping[str, Any], *, batch: int, threads: int, patience: float | None) -> None:
         storage = configured_storage()
+        values_of = values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         with tqdm(unit=" events", desc="index", disable=not options["progress"] and not sys.stderr.isatty()) as bar:
             following = Following(
                 storage=storage,
@@ -62,7 +64,7 @@ class Command(BaseCommand):
                 batch=batch,
                 threads=threads,
                 patience=patience,
-                values_of=values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY),
+                values_of=values_of,
                 on_batch=lambda topic, partition, events: _advance(bar, events),
                 on_status=lambda status: _show(bar, status),
             )
@@ -71,8 +73,17 @@ class Command(BaseCommand):
                     total = index_until_caught_up(following)
                     said = f"{total} {'event' if total == 1 else 'events'} indexed"
                     self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
+                    later = Passing(storage=storage, config=settings.EVENTDESK, values_of=values_of, stop=stop, rest=0.0)
+                    pass_all(later, patience or PATIENCE)
                 else:
-                    with polling(storage, settings.EVENTDESK, stop, Tracks().observe):
+                    beside = Passing(
+                        storage=storage,
+                        config=settings.EVENTDESK,
+                        values_of=values_of,
+                        stop=stop,
+                        owner=following.owner,
+                    )
+                    with polling(storage, settings.EVENTDESK, stop, Tracks().observe), passing(beside):
                         run_until_stopped(following)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error

@@ -1,0 +1,162 @@
+"""Feed events from memory into an index of its own, as many as one likes, in steps: a broker's disk would not hold them.
+
+An event's number says all of it, so that feeding goes on where it stopped. ``FEED`` says how many events there are to be in
+the end, 25 an aggregate, each aggregate's spread over the whole history. With ``FEED_FOLDER`` the index stays in that folder
+(and ``make bench NAME=pages`` reads it there), and ``FEED_STEP`` events are fed in one call at most; call it again for more.
+
+Only the writing is timed, as in ``benchmarks.index``: reading and parsing do not depend on what is there already.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.material import FED_AN_AGGREGATE, SEED, START, STEP, TYPES
+from benchmarks.running import desk_in_a_folder, desk_that_stays, say, setting
+
+if TYPE_CHECKING:
+    from eventstore.model.events import Event
+
+Numbers = NDArray[np.uint64]
+TENTHS = 10
+BATCH = 20_000
+TOPIC = "public/default/fed"
+NOTED = "fed.json"
+A_LEDGER, AN_ENTRY = 50_000, 100
+PAYLOAD = b"x" * 200
+_IDS, _CORRELATIONS, _CAUSATIONS, _AGGREGATES = range(4)
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def feed(count: int) -> dict[str, float]:
+    """Bring the index to this many events, or ``FEED_STEP`` further, and return the figures, as far as they are known."""
+    folder = os.environ.get("FEED_FOLDER", "")
+    with ExitStack() as stack:
+        where = stack.enter_context(desk_that_stays(Path(folder)) if folder else desk_in_a_folder())
+        spent = _fed(where, count, setting("FEED_STEP", count))
+        size = on_disk(where)
+    done = sum(events for events, _ in spent.values())
+    rates = [events / seconds for _, (events, seconds) in sorted(spent.items()) if seconds]
+    figures = {"fed": done, "bytes_an_event": size / done, "feed_first_per_second": rates[0]}
+    return figures if done < count else {**figures, "feed_last_per_second": rates[-1], "flatness": rates[-1] / rates[0]}
+
+
+def events_of(count: int, first: int, end: int, topic: str = TOPIC) -> list["Event"]:
+    """Return the events from number ``first`` to ``end``, the latter excluded, of ``count`` in all."""
+    from eventstore.model.events import NOTHING, Event, Message, Position
+    from eventstore.model.tokens import encode
+
+    numbers = np.arange(first, end, dtype=np.uint64)
+    which = aggregates_of(count, numbers)
+    ids, correlations, causations = (uuids_of(numbers, what) for what in (_IDS, _CORRELATIONS, _CAUSATIONS))
+    published = START + STEP * first
+    return [
+        Event(
+            message=Message(
+                position=Position(
+                    topic=topic,
+                    partition=0,
+                    token=encode(5 + number // A_LEDGER, number % A_LEDGER // AN_ENTRY, number % AN_ENTRY + 1),
+                ),
+                payload=PAYLOAD,
+                published=published,
+                key=aggregate,
+                properties=NOTHING,
+            ),
+            id=id,
+            time=START + STEP * number,
+            data=PAYLOAD,
+            type=TYPES[number % len(TYPES)],
+            aggregate_type="document",
+            aggregate_id=aggregate,
+            correlation_id=correlation,
+            causation_id=causation if number % 2 else "",
+        )
+        for number, id, correlation, causation, aggregate in zip(
+            range(first, end), ids, correlations, causations, uuids_of(which, _AGGREGATES), strict=True
+        )
+    ]
+
+
+def aggregates_of(count: int, numbers: Numbers) -> Numbers:
+    """Return the number of the aggregate of each event: any of all, however far the history is."""
+    return _mixed(numbers + np.uint64(SEED << 40)) % np.uint64(max(1, count // FED_AN_AGGREGATE))
+
+
+def uuids_of(numbers: Numbers, what: int) -> list[str]:
+    """Return a UUID for each number, another for each ``what``: always the same."""
+    words = np.empty((len(numbers), 2), dtype="<u8")
+    for half in range(2):
+        words[:, half] = _mixed(numbers * np.uint64(8) + np.uint64(2 * what + half + (SEED << 50)))
+    digits = words.tobytes().hex()
+    return [
+        f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-{digits[at + 12 : at + 16]}-"
+        f"{digits[at + 16 : at + 20]}-{digits[at + 20 : at + 32]}"
+        for at in range(0, 32 * len(numbers), 32)
+    ]
+
+
+def on_disk(folder: Path) -> int:
+    """Return the bytes of the index's files, once its log is written back."""
+    from django.db import connections
+
+    with connections["index"].cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return sum(path.stat().st_size for path in folder.glob("index.sqlite3*"))
+
+
+def _fed(folder: Path, count: int, step: int) -> dict[int, tuple[int, float]]:
+    """Feed, and return by tenth how many events were written in how many seconds."""
+    from eventstore.index.writing.partition import Memory, open_partition
+    from eventstore.index.writing.writer import write_batch
+    from eventstore.model.events import Topic
+
+    partition = open_partition(Topic(name=TOPIC), 0, Memory())
+    done = begun = partition.checkpoint.next_ordinal
+    spent = _noted(folder, count) if done else {}
+    for events in _batches(count, done, min(count, done + step)):
+        started = time.perf_counter()
+        write_batch(partition, events)
+        seconds = time.perf_counter() - started
+        tenth = min(TENTHS - 1, done * TENTHS // count)
+        before = spent.get(tenth, (0, 0.0))
+        spent[tenth] = before[0] + len(events), before[1] + seconds
+        done += len(events)
+        if done * 100 // count != (done - len(events)) * 100 // count:
+            _note(folder, count, spent)
+            say(f"fed {done:,} of {count:,}: {spent[tenth][0] / spent[tenth][1]:,.0f} events/s in this tenth")
+    say(f"fed {done - begun:,} in this call")
+    _note(folder, count, spent)
+    return spent
+
+
+def _batches(count: int, first: int, end: int) -> Iterator[Sequence["Event"]]:
+    size = min(BATCH, max(1, count // TENTHS))
+    for start in range(first, end, size):
+        yield events_of(count, start, min(end, start + size))
+
+
+def _noted(folder: Path, count: int) -> dict[int, tuple[int, float]]:
+    """Return what earlier calls have noted of the same feed."""
+    found = json.loads((folder / NOTED).read_text())
+    if found["count"] != count:
+        raise SystemExit(f"{folder} has been fed for {found['count']:,} events in the end, not {count:,}.")
+    return {int(tenth): (events, seconds) for tenth, (events, seconds) in found["spent"].items()}
+
+
+def _note(folder: Path, count: int, spent: dict[int, tuple[int, float]]) -> None:
+    (folder / NOTED).write_text(json.dumps({"count": count, "spent": spent}))
+
+
+def _mixed(words: Numbers) -> Numbers:
+    words = words * _ODD
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
+    return words ^ (words >> np.uint64(31))
