@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from eventstore.model.events import Event
 
 Numbers = NDArray[np.uint64]
+Spent = tuple[int, float, float]
+"""Events, and the seconds of the clock and of processors in which they were written."""
+NOTHING_SPENT: Spent = (0, 0.0, 0.0)
 TENTHS = 10
 BATCH = 20_000
 TOPIC = "public/default/fed"
@@ -36,16 +39,25 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def feed(count: int) -> dict[str, float]:
-    """Bring the index to this many events, or ``FEED_STEP`` further, and return the figures, as far as they are known."""
+    """Bring the index to this many events, or ``FEED_STEP`` further, and return the figures.
+
+    ``flatness`` is the rate in the last tenth that was begun, divided by that in the first.
+    """
     folder = os.environ.get("FEED_FOLDER", "")
     with ExitStack() as stack:
         where = stack.enter_context(desk_that_stays(Path(folder)) if folder else desk_in_a_folder())
         spent = _fed(where, count, setting("FEED_STEP", count))
         size = on_disk(where)
-    done = sum(events for events, _ in spent.values())
-    rates = [events / seconds for _, (events, seconds) in sorted(spent.items()) if seconds]
-    figures = {"fed": done, "bytes_an_event": size / done, "feed_first_per_second": rates[0]}
-    return figures if done < count else {**figures, "feed_last_per_second": rates[-1], "flatness": rates[-1] / rates[0]}
+    done = sum(events for events, *_ in spent.values())
+    first, last = spent[min(spent)], spent[max(spent)]
+    return {
+        "fed": done,
+        "bytes_an_event": size / done,
+        "feed_first_per_second": first[0] / first[1],
+        "feed_last_per_second": last[0] / last[1],
+        "flatness": last[0] / last[1] / (first[0] / first[1]),
+        "flatness_of_processor": last[0] / last[2] / (first[0] / first[2]),
+    }
 
 
 def events_of(count: int, first: int, end: int, topic: str = TOPIC) -> list["Event"]:
@@ -112,7 +124,7 @@ def on_disk(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("index.sqlite3*"))
 
 
-def _fed(folder: Path, count: int, step: int) -> dict[int, tuple[int, float]]:
+def _fed(folder: Path, count: int, step: int) -> dict[int, Spent]:
     """Feed, and return by tenth how many events were written in how many seconds."""
     from eventstore.index.writing.partition import Memory, open_partition
     from eventstore.index.writing.writer import write_batch
@@ -121,17 +133,20 @@ def _fed(folder: Path, count: int, step: int) -> dict[int, tuple[int, float]]:
     partition = open_partition(Topic(name=TOPIC), 0, Memory())
     done = begun = partition.checkpoint.next_ordinal
     spent = _noted(folder, count) if done else {}
+    said = spent.get(min(TENTHS - 1, done * TENTHS // count), NOTHING_SPENT)
     for events in _batches(count, done, min(count, done + step)):
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         write_batch(partition, events)
-        seconds = time.perf_counter() - started
+        seconds, worked = time.perf_counter() - started, time.process_time() - busy
         tenth = min(TENTHS - 1, done * TENTHS // count)
-        before = spent.get(tenth, (0, 0.0))
-        spent[tenth] = before[0] + len(events), before[1] + seconds
+        before = spent.get(tenth, NOTHING_SPENT)
+        spent[tenth] = before[0] + len(events), before[1] + seconds, before[2] + worked
         done += len(events)
         if done * 100 // count != (done - len(events)) * 100 // count:
             _note(folder, count, spent)
-            say(f"fed {done:,} of {count:,}: {spent[tenth][0] / spent[tenth][1]:,.0f} events/s in this tenth")
+            now, clock, processor = (now - then for now, then in zip(spent[tenth], said, strict=True))
+            say(f"fed {done:,} of {count:,}: since then {now / clock:,.0f}/s, {now / processor:,.0f}/s of processors")
+            said = spent[tenth] if done * TENTHS // count == tenth else NOTHING_SPENT
     say(f"fed {done - begun:,} in this call")
     _note(folder, count, spent)
     return spent
@@ -143,15 +158,15 @@ def _batches(count: int, first: int, end: int) -> Iterator[Sequence["Event"]]:
         yield events_of(count, start, min(end, start + size))
 
 
-def _noted(folder: Path, count: int) -> dict[int, tuple[int, float]]:
+def _noted(folder: Path, count: int) -> dict[int, Spent]:
     """Return what earlier calls have noted of the same feed."""
     found = json.loads((folder / NOTED).read_text())
     if found["count"] != count:
         raise SystemExit(f"{folder} has been fed for {found['count']:,} events in the end, not {count:,}.")
-    return {int(tenth): (events, seconds) for tenth, (events, seconds) in found["spent"].items()}
+    return {int(tenth): (int(events), clock, processor) for tenth, (events, clock, processor) in found["spent"].items()}
 
 
-def _note(folder: Path, count: int, spent: dict[int, tuple[int, float]]) -> None:
+def _note(folder: Path, count: int, spent: dict[int, Spent]) -> None:
     (folder / NOTED).write_text(json.dumps({"count": count, "spent": spent}))
 
 

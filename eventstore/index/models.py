@@ -187,6 +187,9 @@ class HourCount(models.Model):
     hour = models.BigIntegerField()
     events = models.BigIntegerField()
 
+    class Meta:
+        indexes = [models.Index(fields=["type_id", "partition_id"], name="hours_by_type")]
+
 
 class AnomalyRow(models.Model):
     """An anomaly of one event. ``detail`` is plain text, and holds no value of a payload."""

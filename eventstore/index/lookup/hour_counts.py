@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import HourCount, NameRow, current_partitions
+from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import TIMELESS
 from eventstore.index.tables.extents import whole_partitions
 from eventstore.index.tables.names import Names
@@ -179,16 +180,32 @@ def _end_of(hour: int) -> datetime:
 def event_types_like(words: Sequence[str], limit: int = MOST_TYPES) -> Mapping[str, Sequence[str]]:
     """Return the event types whose name holds all of these words, in upper or lower case, with the topics that have events
     of them, both by name."""
-    names = NameRow.objects.filter(pk__in=HourCount.objects.values("type_id"))  # not those of aggregate types
+    names = NameRow.objects.filter(Exists(HourCount.objects.filter(type_id=OuterRef("pk"))))  # not those of aggregate types
     for word in words:
         names = names.filter(text__icontains=word)
     numbers = dict(names.order_by("text").values_list("pk", "text")[:MOST_NAMES]) if words else {}
-    rows = HourCount.objects.filter(type_id__in=numbers, partition_id__in=whole_partitions().values("pk"))
     topics = dict(whole_partitions().values_list("pk", "topic"))
-    found: dict[str, set[str]] = {}
-    for type, partition in rows.values_list("type_id", "partition_id").distinct():
-        found.setdefault(numbers[type], set()).add(topics.get(partition, ""))
-    return {name: sorted(found[name] - {""}) for name in sorted(found)[:limit]}
+    found: dict[str, Sequence[str]] = {}
+    for start in range(0, len(numbers), limit):
+        some = list(numbers)[start : start + limit]
+        there = _partitions_with(some, topics)
+        found |= {numbers[type]: sorted({topics[row] for row in rows}) for type, rows in there.items()}
+        if len(found) >= limit:
+            break
+    return {name: found[name] for name in sorted(found)[:limit]}
+
+
+def _partitions_with(types: Sequence[int], partitions: Iterable[int]) -> Mapping[int, Sequence[int]]:
+    """Return which of these partition rows have events of each of these types: one search of an index for each pair."""
+    rows = sql.query(
+        f"SELECT t.value, p.value FROM {sql.listed('t')} CROSS JOIN {sql.listed('p')} WHERE EXISTS "
+        "(SELECT 1 FROM index_hourcount h WHERE h.type_id = t.value AND h.partition_id = p.value)",
+        [sql.as_list(types), sql.as_list(list(partitions))],
+    )
+    found: dict[int, list[int]] = {}
+    for type, partition in rows:
+        found.setdefault(type, []).append(partition)
+    return found
 
 
 def _hour_of(moment: datetime) -> int:
