@@ -145,7 +145,7 @@ def _remove_until_killed(within: bool) -> NoReturn:
     try:
         forgetting.BLOCKS_AT_ONCE = 1
         if within:
-            forgetting.delete_value_keys = die  # type: ignore[attr-defined]
+            forgetting.delete_value_keys = die  # type: ignore[assignment,attr-defined]
         remove_values(*ANNA, die)
     finally:
         os._exit(1)
