@@ -133,11 +133,11 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     context = {
         **_about(aggregate, profile),
         **_paging(request, entered, filtered),
+        **_building_here(request, aggregate),
         "page": events,
         "filter": entered,
         "filtered": filtered,
-        "lines": lines,
-        "examples": examples_of(lines),
+        **{"lines": lines, "examples": examples_of(lines)},
         "detail": _detail(selected, profile),
         "reveal_offer": reveal_offers.of_event(request, selected) if selected else None,
         "reveal_all": None if wants_fragment(request) else reveal_offers.of_aggregate(request, aggregate.type, aggregate.id),
@@ -147,7 +147,6 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     }
     context["stream_rows"] = list(zip(lines, context["stream_cells"], strict=False))
     payloads_missing = any(row.event is None for row in events.items)
-    context["building_here"] = filter_form.values_building(request, context["topics"])
     return render(
         request,
         "aggregates/show.html",
@@ -178,6 +177,10 @@ def _events(
         return streams.stream(aggregate.type, aggregate.id, page_token=page_token, limit=_page_size()), None
     filtered = streams.filtered_stream(aggregate.type, aggregate.id, entered.filter, page_token=page_token, limit=_page_size())
     return Page(items=filtered.rows, older=filtered.older), filtered
+
+
+def _building_here(request: HttpRequest, aggregate: Aggregate) -> dict[str, Any]:
+    return {"building_here": filter_form.values_building(request, {stream.topic for stream in aggregate.streams})}
 
 
 def _about(aggregate: Aggregate, profile: AccessProfile) -> dict[str, Any]:

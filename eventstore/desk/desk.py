@@ -57,8 +57,7 @@ class Desk:
         self._schemas = Schemas(storage.schemas)
         self.index = IndexFace(log=self.log, searchables=config.searchables, hash_key=hash_key)
         self.values = ValueProgress(values_by(config.searchables, hash_key))
-        cache = PayloadCache(most_bytes=config.limits.payload_cache_megabytes * 1_000_000)
-        self.streams = StreamFace(log=self.log, read=self.read, cache=cache)
+        self.streams = self._streams()
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
         tracks, external = Tracks(), partial(is_external, config.subscriptions)
         self.subscriptions = self._subscriptions(tracks, stuck_after)
@@ -86,6 +85,10 @@ class Desk:
         self.generations = GenerationFace(storage=storage, projections=self.projections)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)
+
+    def _streams(self) -> StreamFace:
+        cache = PayloadCache(most_bytes=self.config.limits.payload_cache_megabytes * 1_000_000)
+        return StreamFace(log=self.log, read=self.read, cache=cache)
 
     def _diagnosis(self, stuck_after: timedelta) -> DiagnosisFace:
         return DiagnosisFace(

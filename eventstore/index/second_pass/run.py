@@ -89,7 +89,7 @@ def pass_all(work: Passing, patience: float = PATIENCE) -> int:
         if left != last:
             moved, last = time.monotonic(), left
         elif time.monotonic() - moved > patience:
-            raise StoreUnreachable("Not all older events have their searchable values yet. Run this again to go on.")
+            raise StoreUnreachable("Not all older events have their searchable values yet. Run this again to continue.")
         total += _pass_free(work, {row.pk for row in rows})
         work.stop.wait(LOOK_SOON)
     return total
