@@ -133,16 +133,15 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     context = {
         **_about(aggregate, profile),
         **_paging(request, entered, filtered),
-        **_building_here(request, aggregate),
+        **_beside(request, aggregate),
         "page": events,
         "filter": entered,
         "filtered": filtered,
-        **{"lines": lines, "examples": examples_of(lines)},
+        "lines": lines,
+        "examples": examples_of(lines),
         "detail": _detail(selected, profile),
         "reveal_offer": reveal_offers.of_event(request, selected) if selected else None,
         "reveal_all": None if wants_fragment(request) else reveal_offers.of_aggregate(request, aggregate.type, aggregate.id),
-        "replays": offers.of_aggregate(person_of(request), aggregate),
-        "sees_erasure": policy.allows(request.user, "see_erasure"),
         **of_aggregate(aggregate, [] if wants_fragment(request) else events.items, selected, figures),
     }
     context["stream_rows"] = list(zip(lines, context["stream_cells"], strict=False))
@@ -179,8 +178,13 @@ def _events(
     return Page(items=filtered.rows, older=filtered.older), filtered
 
 
-def _building_here(request: HttpRequest, aggregate: Aggregate) -> dict[str, Any]:
-    return {"building_here": filter_form.values_building(request, {stream.topic for stream in aggregate.streams})}
+def _beside(request: HttpRequest, aggregate: Aggregate) -> dict[str, Any]:
+    """What the page offers with the aggregate, and which searchable values are still being built where it lies."""
+    return {
+        "replays": offers.of_aggregate(person_of(request), aggregate),
+        "sees_erasure": policy.allows(request.user, "see_erasure"),
+        "building_here": filter_form.values_building(request, {stream.topic for stream in aggregate.streams}),
+    }
 
 
 def _about(aggregate: Aggregate, profile: AccessProfile) -> dict[str, Any]:
