@@ -1,7 +1,7 @@
 """Where the test databases are, in the form that another process understands, and how a test leaves them empty."""
 
 import sqlite3
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
 from urllib.parse import quote
 
@@ -58,12 +58,12 @@ Copies = dict[str, sqlite3.Connection]
 KEPT: dict[Hashable, Copies] = {}
 
 
-def filled_once(key: Hashable, fill: Callable[[], object]) -> None:
-    """Fill the empty databases of store and index by ``fill``, or as it filled them the first time for this key.
+def filled_once(key: Hashable, fill: Callable[[], object], aliases: Sequence[str] = ("index", "store")) -> None:
+    """Fill the empty databases of store and index, or these, by ``fill``, or as it filled them the first time for this key.
 
-    Both are on SQLite. A copy takes milliseconds; to publish and index some hundred events takes a quarter of a second.
+    They are on SQLite. A copy takes milliseconds; to publish and index some hundred events takes a quarter of a second.
     """
-    live = {alias: _sqlite(alias) for alias in ("index", "store")}
+    live = {alias: _sqlite(alias) for alias in aliases}
     if key not in KEPT:
         fill()
         KEPT[key] = {alias: sqlite3.connect(":memory:") for alias in live}

@@ -19,6 +19,7 @@ from dashboard.auditing.verification import verify
 from dashboard.models import AuditEntry
 from eventstore.actions import Resource, subscription_resource, topic_resource
 from scripts import check_record
+from tests.databases import filled_once
 from tests.unit.auditing.helpers import an_act, sql
 
 FIRST = {
@@ -70,8 +71,12 @@ def migrated(name: str) -> Any:
 
 
 @pytest.fixture
-def record_of_the_first_release(transactional_db: None) -> Any:
-    """The tables as the first release had them, with a record in them, and then migrated."""
+def record_of_the_first_release(transactional_db: None) -> None:
+    """The tables as the first release had them, with a record in them, and then migrated: once for all tests."""
+    filled_once("the record of the first release", _migrate_a_record, ["default"])
+
+
+def _migrate_a_record() -> None:
     old = migrated("0002_api_tokens")
     try:
         for row in old_entries():
