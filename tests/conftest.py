@@ -23,6 +23,7 @@ from django.test import TransactionTestCase
 from tests.databases import database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.examples import examples
+from tests.lean_client import keep_middleware, record_no_templates
 from tests.run_servers import FIND, RunServers, finder
 from tests.scheduling import LongestFirst
 
@@ -91,6 +92,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Whoever uses ``desk_databases`` gets all three databases, really committed: other threads and processes must see it."""
     if "desk_databases" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lean_requests(django_test_environment: None) -> None:
+    """See ``tests.lean_client``."""
+    keep_middleware()
+    record_no_templates()
 
 
 @pytest.fixture(scope="session")
