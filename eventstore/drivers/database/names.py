@@ -2,10 +2,14 @@
 
 import unicodedata
 
+from django.db import connections
+
+from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import PartitionRow, SubscriptionRow, TopicRow
 from eventstore.model.errors import InvalidName, UnknownSubscription, UnknownTopic
 
 LONGEST_NAME = 255
+_TOPIC = ("id", "name", "partitions", "incarnation")
 _UNWANTED = {"Cc": "a control character", "Cs": "half a character (a lone surrogate)"}
 
 
@@ -23,19 +27,23 @@ def shown(name: str) -> str:
 
 
 def topic_row(name: str) -> TopicRow:
-    row = None if _problem(name) else TopicRow.objects.filter(name=name).first()
-    if row is None:
-        raise UnknownTopic(f"There is no topic {shown(name)}. Look at the list of topics, or create it first.")
-    return row
+    """By hand: most questions to the store begin with this one, and the ORM takes five times as long for it."""
+    if not _problem(name):
+        with connections[STORE].cursor() as cursor:
+            cursor.execute("SELECT id, name, partitions, incarnation FROM store_topic WHERE name = %s", [name])
+            found = cursor.fetchone()
+        if found is not None:
+            return TopicRow.from_db(STORE, _TOPIC, found)
+    raise UnknownTopic(f"There is no topic {shown(name)}. Look at the list of topics, or create it first.")
 
 
 def partition_row(topic: str, number: int) -> PartitionRow:
-    row = topic_row(topic)
-    if not 0 <= number < row.partitions:
-        raise UnknownTopic(
-            f"The topic {shown(topic)} has no partition {number}: its partitions are 0 to {row.partitions - 1}."
-        )
-    return PartitionRow.objects.select_related("topic").get(topic=row, number=number)
+    rows = PartitionRow.objects.select_related("topic").filter(topic__name=topic, number=number)
+    row = None if _problem(topic) else next(iter(rows), None)
+    if row is None:
+        last = topic_row(topic).partitions - 1
+        raise UnknownTopic(f"The topic {shown(topic)} has no partition {number}: its partitions are 0 to {last}.")
+    return row
 
 
 def subscription_row(topic: str, name: str) -> SubscriptionRow:
@@ -46,7 +54,10 @@ def subscription_row(topic: str, name: str) -> SubscriptionRow:
 
 
 def find_subscription(topic: TopicRow, name: str) -> SubscriptionRow | None:
-    return None if _problem(name) else SubscriptionRow.objects.filter(topic=topic, name=name).select_related("topic").first()
+    row = None if _problem(name) else next(iter(SubscriptionRow.objects.filter(topic=topic, name=name)), None)
+    if row is not None:
+        row.topic = topic
+    return row
 
 
 def unstorable(text: str) -> bool:
