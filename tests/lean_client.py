@@ -31,7 +31,7 @@ def keep_middleware() -> None:
             kept.clear()
 
     setting_changed.connect(forget, weak=False)
-    ClientHandler.load_middleware = load_middleware  # type: ignore[method-assign]
+    ClientHandler.load_middleware = load_middleware  # type: ignore[assignment, method-assign]
 
 
 def record_no_templates() -> None:
