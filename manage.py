@@ -15,6 +15,8 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
 
+    from dashboard.hints import of_process
+
     try:
         execute_from_command_line(sys.argv)
     except DatabaseError as error:
@@ -24,6 +26,8 @@ def main() -> None:
             raise
         print(f"CommandError: {text}", file=sys.stderr)  # noqa: T201
         sys.exit(NOTHING_DONE)
+    finally:
+        of_process.finish()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 REGISTER_THEMSELVES = (
     "dashboard.setup.system_checks",
+    "dashboard.hints.changes",
     "dashboard.access.command_actions",
     "dashboard.auditing.looks",
     "dashboard.accounts.action_rules",

@@ -10,6 +10,7 @@ pages = get_asgi_application()
 # Imported here, because they need Django to be set up.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
+from dashboard.hints import changes  # noqa: E402
 from dashboard.running import memory  # noqa: E402
 from dashboard.running.asgi_layers import counting_refusals, without_needless_bodies, without_root_path  # noqa: E402
 from dashboard.running.long_lines import answer_long_lines  # noqa: E402
@@ -26,3 +27,4 @@ close_unread_sockets()
 sockets = counting_refusals(with_origin_or_token(URLRouter([*urlpatterns, no_such_socket])))
 application = without_root_path(ProtocolTypeRouter({"http": without_needless_bodies(pages), "websocket": sockets}))
 memory.freeze_loaded_objects()
+changes.listen()

@@ -9,6 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
+from dashboard.hints.address import redis_of
 from dashboard.setup.config_file import configuration
 from dashboard.setup.databases import LARGE_WAL, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
@@ -54,6 +55,7 @@ try:
         store_url=EVENTSTORE_URL,
     )
     MAIL = mail_of(os.environ.get("EVENTDESK_MAIL_URL", ""))
+    REDIS = redis_of(os.environ.get("EVENTDESK_REDIS", ""))  # no CHANNEL_LAYERS: a socket would wait for Redis to open
     EVENTDESK_READ_ONLY = is_on("EVENTDESK_READ_ONLY", os.environ.get("EVENTDESK_READ_ONLY", ""))  # or the file says so
     SECURE_HSTS_SECONDS = hsts_seconds(os.environ.get("EVENTDESK_HSTS", "")) if BEHIND_TLS else 0
     SIGN_IN = provider_of(os.environ)

@@ -27,7 +27,13 @@ from tests.lean_client import keep_middleware, record_no_templates
 from tests.run_servers import FIND, RunServers, finder
 from tests.scheduling import LongestFirst
 
-pytest_plugins = ["tests.broker_fixture", "tests.keycloak_fixture", "tests.postgres_fixture", "tests.secured"]
+pytest_plugins = [
+    "tests.broker_fixture",
+    "tests.keycloak_fixture",
+    "tests.postgres_fixture",
+    "tests.redis_fixture",
+    "tests.secured",
+]
 OWNED = pytest.StashKey[RunServers]()
 SOCKET = "run_servers_socket"
 NEW_OBJECTS = 10_000

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from dashboard.access.scopes import Scope, scope_of
+from dashboard.hints import changes
 from dashboard.models import ApiToken, Purpose, Role
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,10 @@ def make(name: str, role: Role, days: int, narrowed: Narrowed | None = None) -> 
 def revoke(name: str) -> bool:
     """End a token now. Returns whether there was one to end."""
     now = datetime.now(UTC)
-    return ApiToken.objects.filter(name=name, revoked=None, ends__gt=now).update(revoked=now) > 0
+    ended = ApiToken.objects.filter(name=name, revoked=None, ends__gt=now).update(revoked=now) > 0
+    if ended:
+        changes.tell()
+    return ended
 
 
 def in_force() -> Sequence[ApiToken]:

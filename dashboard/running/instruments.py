@@ -44,9 +44,17 @@ TAIL_LAG = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
     registry=OF_PROCESS,
 )
+HINTS = Counter(
+    "eventdesk_hints",
+    "Hints to other processes that something has changed: sent, lost (Redis did not take it), heard (from all).",
+    ["fate"],
+    registry=OF_PROCESS,
+)
 FATES = ("shown", "sampled", "slow")
 for _fate in FATES:
     TAIL_EVENTS.labels(_fate)  # a counter that has counted nothing is 0, not missing
+for _fate in ("sent", "lost", "heard"):
+    HINTS.labels(_fate)
 
 
 def process_name() -> str:

@@ -10,6 +10,8 @@ ALSO = ("WARN", "FATAL")
 LINES, JSON = "lines", "json"
 OWN = "eventdesk"
 """The loggers of requests and of what commands report."""
+SILENT = {"channels_redis": {"level": "CRITICAL"}}
+"""It tells each second that Redis is away; ``dashboard.hints`` tells it once."""
 
 
 def logging_of(format: str, level: str) -> dict[str, Any]:
@@ -31,5 +33,5 @@ def logging_of(format: str, level: str) -> dict[str, Any]:
         "formatters": {"line": {"()": "dashboard.running.json_lines.JsonFormatter"} if as_json else line},
         "handlers": {"console": {"class": handler, "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
-        "loggers": {OWN: {"level": "INFO"}} if as_json else {},
+        "loggers": SILENT | ({OWN: {"level": "INFO"}} if as_json else {}),
     }

@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from dashboard.access.command_actions import MANAGE_PEOPLE, account
 from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
+from dashboard.hints import changes
 from dashboard.models import Person, Role
 from dashboard.signin import groups as of_claims
 from dashboard.signin.action_rules import ROLE_BY_GROUPS
@@ -69,10 +70,10 @@ def settle(person: Person, groups: Set[str], by: Actor) -> None:
         if kept != were:
             locked.groups.set([Group.objects.get_or_create(name=name)[0] for name in sorted(kept)])
         Person.objects.filter(pk=person.pk).update(role=role)
+        changes.tell()
     person.role = role
     if (before, were) == (role, kept):
         return
-    person.save(update_fields=["role"])  # tells open sockets, which would not see it yet within the transaction
     details = {
         "role_before": _shown(before),
         "role_after": _shown(role),

@@ -2,8 +2,8 @@
 
 One task asks the database about all of their accounts at once, each second, with at most five queries. It wakes the sockets
 of an account of which something has changed: a login that ended, a person who was disabled, has another role or is in other
-groups, a token that has ended or was revoked, a reveal that ended. Accounts change in other processes, such as commands, so a
-signal alone would not tell. A change in this process is told by a signal, at once.
+groups, a token that has ended or was revoked, a reveal that ended. A change in this process is told by a signal, at once, and
+so is one in another process, such as a command, if there is Redis (``dashboard.hints``). Neither is relied upon.
 """
 
 import asyncio
@@ -17,16 +17,18 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
-from django.db.models.signals import post_delete, post_save
 
 from dashboard.access.scopes import scope_of, with_groups
+from dashboard.hints.changes import LOOK_AGAIN
 from dashboard.models import ApiToken, LoginSession, Person
-from dashboard.privacy.by_reason.reveals import CHANGED, in_force_of
+from dashboard.privacy.by_reason.reveals import in_force_of
 from dashboard.sockets.session import HASH_IN_SCOPE, Account
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY = 1.0
+LEAST_PAUSE = 0.05
+"""Seconds between two questions, however many changes are told."""
 Wake = Callable[[], object]
 State = Mapping[tuple[str, object], object]
 """What decides about access, for each account and session. What is gone is missing."""
@@ -86,21 +88,17 @@ class OpenSockets:
         def note(**_: Any) -> None:
             loop.call_soon_threadsafe(self._changed.set)
 
-        told_by = [(signal, model) for signal in (post_save, post_delete) for model in (Person, ApiToken, LoginSession)]
-        for signal, model in told_by:
-            signal.connect(note, sender=model)
-        CHANGED.connect(note)
+        LOOK_AGAIN.connect(note)
         try:
             while self._open:
                 self._changed.clear()
                 await self._ask()
+                await asyncio.sleep(LEAST_PAUSE)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ASK_EVERY):
                         await self._changed.wait()
         finally:
-            for signal, model in told_by:
-                signal.disconnect(note, sender=model)
-            CHANGED.disconnect(note)
+            LOOK_AGAIN.disconnect(note)
 
     async def _ask(self) -> None:
         """Wake the sockets whose state has changed, and those that were never asked about: it may have changed before.

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from dashboard.hints import of_process
 from dashboard.setup.database_state import DatabaseState, databases_in_use, state_of
 from dashboard.web import store_health
 
@@ -24,7 +25,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 if the databases answer and have their tables, and the store answers, otherwise 503.
 
-    Names those that do not, but not their addresses.
+    Names those that do not, but not their addresses. Redis is named if it is set up: nothing waits for it, so the process
+    is ready without it.
     """
     states = {alias: state_of(alias) for alias in databases_in_use()}
     # A result that is some seconds old will do. Anonymous requests must not make the desk query the broker each time.
@@ -32,7 +34,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
         answers = store_health.current_store_health().reachable is True
         states["store"] = DatabaseState.OK if answers else DatabaseState.NO_ANSWER
     ready = all(state is DatabaseState.OK for state in states.values())
-    return JsonResponse({"ready": ready, **states}, status=200 if ready else 503)
+    redis = of_process.standing()
+    told = {"ready": ready, **states} | ({"redis": redis} if redis is not None else {})
+    return JsonResponse(told, status=200 if ready else 503)
 
 
 @require_safe

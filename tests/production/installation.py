@@ -1,5 +1,5 @@
-"""Two web, two index and two job processes on PostgreSQL behind nginx. Any of them may be killed; its supervisor starts it
-again, as systemd would."""
+"""Two web, two index and two job processes on PostgreSQL and Redis behind nginx. Any of them may be killed, and Redis too; a
+supervisor starts it again, as systemd would."""
 
 import json
 import os
@@ -19,6 +19,7 @@ from urllib.request import urlopen
 from dashboard.management.commands.serve import DAPHNE
 from scripts.local_nginx import LocalNginx, program
 from scripts.local_postgres import PostgresAddress
+from scripts.local_redis import LocalRedis
 from scripts.ports import free_ports
 from tests import forked
 from tests.desk_template import ROOT, plain_environment
@@ -26,6 +27,7 @@ from tests.run_servers import NotAvailable
 
 READY_WITHIN = 120.0
 PEOPLE = ("viewer", "approver", "admin")
+REDIS = "redis"
 CONFIG = """
 [installation]
 name = "Two of each"
@@ -46,10 +48,11 @@ replay_topic = "documents-replay"
 class Installation:
     """``with Installation(folder) as desk``. ``url`` is nginx's, and ends with a slash."""
 
-    def __init__(self, data: Path, postgres: PostgresAddress) -> None:
+    def __init__(self, data: Path, postgres: PostgresAddress, redis: LocalRedis) -> None:
         if program() is None:
             raise NotAvailable("the tests of several processes need nginx (Debian: apt-get install nginx-light)")
         self.postgres = postgres
+        self.redis = redis
         self.data = data
         self.ports = free_ports(2)
         self.nginx = LocalNginx(self.ports)
@@ -73,6 +76,7 @@ class Installation:
                 "EVENTDESK_PROXIES": "1",
                 "EVENTDESK_LOG_FORMAT": "json",
                 "EVENTDESK_LOG": "INFO",
+                "EVENTDESK_REDIS": self.redis.url,
             }
             self._make_databases()
             begun.callback(self._end_all)
@@ -107,13 +111,23 @@ class Installation:
         log.close()
 
     def kill(self, name: str) -> None:
-        """As the kernel or a power cut would. It is started again at once."""
+        """As the kernel or a power cut would. It is started again at once; Redis, which hangs every second time, is when the
+        next one is killed."""
+        self.kills[name] = self.kills.get(name, 0) + 1
+        self.wake_redis()
+        if name == REDIS:
+            self.redis.kill() if self.kills[name] % 2 else self.redis.signal(signal.SIGSTOP)
+            return
         process = self.running.pop(name)
         assert process.poll() is None, f"{name} ended by itself: {self.log(name)[-2000:]}"
         process.send_signal(signal.SIGKILL)
         process.wait(30)
-        self.kills[name] = self.kills.get(name, 0) + 1
         self.start(name)
+
+    def wake_redis(self) -> None:
+        if not self.redis.answers():
+            self.redis.kill()
+            self.redis.start()
 
     def log(self, name: str) -> str:
         return (self.data / f"{name}.log").read_text(encoding="utf-8", errors="replace")

@@ -1,5 +1,5 @@
-"""Two web, two index and two job processes on PostgreSQL behind nginx, each killed again and again at random, while many
-watch a tail and a replay runs: nothing is lost, nothing comes twice, and every viewer is back without help."""
+"""Two web, two index and two job processes on PostgreSQL and Redis behind nginx, each killed again and again at random, while
+many watch a tail and a replay runs: nothing is lost, nothing comes twice, and every viewer is back without help."""
 
 import random
 import threading
@@ -25,24 +25,29 @@ from eventstore.model.events import NewMessage
 from eventstore.model.storage import Storage
 from eventstore.replays import Kind, Way, What
 from scripts.local_postgres import PostgresAddress
+from scripts.local_redis import LocalRedis
 from tests.broker_fixture import left_out
 from tests.logging_in import fill_in, header_of
 from tests.people import PASSWORD, actor, person
 from tests.postgres_fixture import alias_on
-from tests.production.installation import CONFIG, Installation, seed_of
+from tests.production.installation import CONFIG, REDIS, Installation, seed_of
 from tests.production.viewers import Viewer, Viewers
 from tests.replaying import copied, originals
 from tests.run_servers import NotAvailable
 
+HEARD = 'eventdesk_hints_total{{fate="heard",process="{}"}}'
+UNAVAILABLE = 'eventdesk_redis_unavailable{{process="{}"}}'
 TOPIC, PARTITIONS, KEYS = "documents", 4, 40
 ALIASES = {"default": "DATABASE_URL", "index": "INDEX_DATABASE_URL", "store": "STORE_DATABASE_URL"}
 
 
 @pytest.fixture
-def installation(tmp_path: Path, desk_databases: dict[str, str], postgres_server: PostgresAddress) -> Iterator[Installation]:
+def installation(
+    tmp_path: Path, desk_databases: dict[str, str], postgres_server: PostgresAddress, redis_server: LocalRedis
+) -> Iterator[Installation]:
     """A running one; this process's databases are its."""
     try:
-        made = Installation(tmp_path, postgres_server)
+        made = Installation(tmp_path, postgres_server, redis_server)
     except NotAvailable as problem:
         left_out(str(problem))
     with made as running, ExitStack() as aliases:
@@ -153,7 +158,8 @@ def test_whatever_is_killed_nothing_is_lost_or_doubled_and_every_viewer_comes_ba
         expected = publisher.ids - before
         wait_for_all(desk, viewers, expected)
         desk.wait(lambda: viewers.count(lambda one: one.watching) == len(viewers.all), "every viewer is back")
-    assert [one.ended for one in viewers.all if one.ended] == []
+        assert [one.ended for one in viewers.all if one.ended] == []
+        assert_hints(desk, viewers)
     assert [one.doubled for one in viewers.all if one.doubled] == []
     for one in viewers.all:
         assert len(expected - one.seen) == one.skipped, f"{len(expected - one.seen)} are missing, {one.skipped} were told of"
@@ -183,13 +189,14 @@ def wait_for_all(desk: Installation, viewers: Viewers, expected: Set[str]) -> No
 
 
 def kill_each(desk: Installation, times: int, chance: random.Random) -> None:
-    victims = list(desk.names) * times
+    victims = [*desk.names, REDIS] * times
     chance.shuffle(victims)
     for name in victims:
         time.sleep(chance.uniform(0.3, 2.5))
         desk.kill(name)
+    desk.wake_redis()
     desk.wait_until_ready(["web-1", "web-2"])
-    assert desk.kills == dict.fromkeys(desk.names, times)
+    assert desk.kills == dict.fromkeys([*desk.names, REDIS], times)
 
 
 def assert_replayed(desk: Installation, storage: Storage, job: Job, to_copy: dict[str | None, list[str]]) -> None:
@@ -197,6 +204,17 @@ def assert_replayed(desk: Installation, storage: Storage, job: Job, to_copy: dic
     total = sum(map(len, to_copy.values()))
     desk.wait(lambda: sum(map(len, copied(storage, target, job.id).values())) >= total, "everything is copied", 300)
     assert copied(storage, target, job.id) == to_copy
+
+
+def assert_hints(desk: Installation, viewers: Viewers) -> None:
+    """Redis, killed again and again, takes hints: both web processes hear that a token is revoked, and close its sockets."""
+    names = ("web-1", "web-2")
+    desk.wait(lambda: not any(desk.metrics(name)[UNAVAILABLE.format(name)] for name in names), "Redis answers")
+    before = {name: desk.metrics(name)[HEARD.format(name)] for name in names}
+    desk.manage("revoke_token", "follower")
+    desk.wait(lambda: all(desk.metrics(name)[HEARD.format(name)] > before[name] for name in names), "both hear of it")
+    scripts = sum(one.script for one in viewers.all)
+    desk.wait(lambda: viewers.count(lambda one: one.ended == "closed with 4403") == scripts, "the token's sockets are closed")
 
 
 def assert_logs(desk: Installation) -> None:
@@ -207,6 +225,7 @@ def assert_logs(desk: Installation) -> None:
         assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
         assert "patient-" not in desk.log(name)
         assert f"/topics/{TOPIC}/tail" not in desk.log(name)
+        assert desk.redis.password not in desk.log(name)
     requests = [line for name in ("web-1", "web-2") for line in desk.lines(name) if line["logger"] == "eventdesk.requests"]
     assert {"login", "metrics", "readyz"} <= {line["route"] for line in requests}
     assert "patient-" not in desk.nginx.requests

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.dispatch import Signal
 from django.utils.crypto import salted_hmac
 
 from dashboard.access.policy import allows
+from dashboard.hints import changes
 from dashboard.models import Case, Person, Reveal, Role
 from dashboard.privacy.handles import known_handle, public_id
 
@@ -24,8 +23,6 @@ BY_TIME, BY_HAND, BY_LOGOUT, BY_ROLE, BY_CASE = "time", "by hand", "logout", "ro
 REVEAL, EMERGENCY_REVEAL, SEE_EMERGENCY = "reveal", "emergency_reveal", "see_emergency"
 """The actions of the access table."""
 COUNTS_FOR = timedelta(days=30)
-CHANGED = Signal()
-"""Sent when a reveal has begun or was ended in this process: open pages have to know at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +74,7 @@ def begin(person: Person, session: str, subject: Subject, stated: Stated, *, las
         address=stated.address,
         emergency=stated.emergency,
     )
-    _tell()
+    changes.tell()
     return made
 
 
@@ -183,9 +180,5 @@ def _end(rows: QuerySet[Reveal], how: str) -> int:
     now = datetime.now(UTC)
     ended = rows.filter(ended=None, ends__gt=now).update(ended=now, how_ended=how)
     if ended:
-        _tell()
+        changes.tell()
     return ended
-
-
-def _tell() -> None:
-    transaction.on_commit(lambda: CHANGED.send(Reveal))

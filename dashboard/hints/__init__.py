@@ -1,0 +1,1 @@
+"""Hints between processes: "look again". What has changed is not said, and any may be lost: the database is asked anyway."""

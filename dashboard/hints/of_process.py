@@ -1,0 +1,58 @@
+"""This process's carrier of hints, made on first use; none where no Redis is set up."""
+
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+
+from dashboard.hints.carrier import Carrier
+from dashboard.hints.standing import Standing
+
+FINISHES_WITHIN = 1.0
+"""Seconds that a command may take longer because of a hint."""
+_lock = threading.Lock()
+_carrier: Carrier | None = None
+
+
+def listen(heard: Callable[[], object]) -> None:
+    """Call ``heard``, in a thread of its own, whenever a process says that something has changed. Before any ``send``."""
+    _made(heard)
+
+
+def send() -> None:
+    """Have all processes that listen look again. Waits for nothing, and cannot fail."""
+    if (carrier := _made()) is not None:
+        carrier.send()
+
+
+def standing() -> Standing | None:
+    """Whether Redis answers; ``None`` where none is set up."""
+    carrier = _carrier
+    if carrier is not None:
+        return carrier.seen.standing
+    return Standing.NOT_KNOWN if settings.REDIS else None
+
+
+def finish() -> None:
+    """At the end of a command: let what it has changed be told, if that is quickly done."""
+    if _carrier is not None:
+        _carrier.finish(FINISHES_WITHIN)
+
+
+def close() -> None:
+    """End the thread. The next use makes another."""
+    global _carrier
+    with _lock:
+        carrier, _carrier = _carrier, None
+    if carrier is not None:
+        carrier.close()
+
+
+def _made(heard: Callable[[], object] | None = None) -> Carrier | None:
+    global _carrier  # noqa: PLW0603 - as above
+    if not settings.REDIS:
+        return None
+    with _lock:
+        if _carrier is None:
+            _carrier = Carrier(settings.REDIS, heard)
+        return _carrier
