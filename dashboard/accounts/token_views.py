@@ -52,7 +52,7 @@ def create(request: HttpRequest) -> HttpResponse:
     except IntegrityError:  # another of this name was made meanwhile
         form.add_error("name", "There is a token of this name already.")
         return _form(request, form, status=409)
-    return render(request, "tokens/made.html", {"token": token, "text": text})
+    return render(request, "tokens/made.html", {"token": token, "text": text, "sees_nothing": scope_of(token).has_no_topic})
 
 
 @page(REVOKE_TOKEN.name)

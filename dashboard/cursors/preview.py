@@ -153,7 +153,7 @@ def choose_again(
 ) -> HttpResponse:
     """The form once more, with what was given, and what is wrong with it. Whoever opens it without a choice has made no
     mistake yet: the same sentence then says what to do."""
-    unasked = request.method == "GET" and ("skip" if skips else "to") not in given
+    unasked = request.method in ("GET", "HEAD") and ("skip" if skips else "to") not in given
     context = {
         "topic": topic,
         "name": name,

@@ -53,7 +53,7 @@ def export(request: HttpRequest, type: str, id: str) -> HttpResponse:
     document = document_of(answer_of(aggregate, whole=True), person, shown_id)
     # on the record before it is handed out
     details = {"events": aggregate.events}
-    noted(Actor(name=person, via=PAGE), EXPORT_ERASURE.name, aggregate_resource(type, aggregate.id), details)
+    noted(_actor(request), EXPORT_ERASURE.name, aggregate_resource(type, aggregate.id), details)
     answer = JsonResponse(document, json_dumps_params={"indent": 2, "ensure_ascii": True})
     answer["Content-Disposition"] = 'attachment; filename="erasure.json"'
     return answer
@@ -85,10 +85,16 @@ def context_of(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "acts": [(action_text(action), count) for action, count in counted.record.acts.items()] if counted else [],
         "to_dos": to_dos(answer),
         "not_known": NOT_KNOWN,
-        "may_forget": policy.allows(request.user, FORGET_VALUES.name),
+        "may_forget": policy.may(
+            _actor(request), FORGET_VALUES.name, aggregate_resource(answer.aggregate.type, answer.aggregate.id)
+        ),
         "reads_record": policy.allows(request.user, "read_audit"),
         "may_export": policy.allows(request.user, EXPORT_ERASURE.name),
     }
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return Actor(name=person_of(request).username, via=PAGE)
 
 
 urls = [

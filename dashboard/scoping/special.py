@@ -93,6 +93,12 @@ def _in_extent(name: str) -> Callable[..., Any]:
     return count
 
 
+def _copies(face: Any, type: str, id: str) -> Any:
+    """Copies are seen by their topic; the replay that made them may be of others too."""
+    with within(face.sight.extent):
+        return face.whole.copies(type, id, sees=face.sight.sees)
+
+
 def _jobs_naming(face: Any, type: str, id: str) -> Any:
     return face.whole.jobs(type, id, sees=face.sight.sees)
 
@@ -127,7 +133,7 @@ SPECIAL: Mapping[tuple[str, str], Callable[..., Any]] = MappingProxyType(
         ("tail", "open"): _open,
         ("erasure", "events"): _in_extent("events"),
         ("erasure", "values"): _in_extent("values"),
-        ("erasure", "copies"): _in_extent("copies"),
+        ("erasure", "copies"): _copies,
         ("erasure", "readers"): _readers,
         ("erasure", "jobs"): _jobs_naming,
         ("replay_plans", "approve"): _on_job("approve"),

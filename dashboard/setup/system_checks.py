@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 from django.apps import AppConfig
@@ -25,6 +26,7 @@ FEWEST_CHARACTERS = 8
 """Different ones in a secret. A random text of 32 characters has some twenty."""
 PLACEHOLDER = re.compile("change.?me|replace.?(me|this)|your.?secret|insecure|example|placeholder", re.IGNORECASE)
 """What documents and templates of installations have in place of a secret."""
+OTHER_SECRETS = ("EVENTDESK_HASH_KEY", "EVENTDESK_HANDLE_KEY", "EVENTDESK_HOOK_SECRET")
 GUESSED = "{name} is a text that others can guess: set it to a long random one, and keep it."
 
 
@@ -60,10 +62,10 @@ def serving_problems() -> list[str]:
         return problems
     if problem := secret_key_problem(settings.SECRET_KEY_GIVEN):
         problems.append(problem)
-    others_too = ("EVENTDESK_HASH_KEY", "EVENTDESK_HANDLE_KEY", "EVENTDESK_HOOK_SECRET")
     problems += [
-        GUESSED.format(name=name) for name in others_too if (text := getattr(settings, name)) and _can_be_guessed(text)
+        GUESSED.format(name=name) for name in OTHER_SECRETS if (text := getattr(settings, name)) and _can_be_guessed(text)
     ]
+    problems += same_secrets_problems()
     if not settings.HOSTS_GIVEN:
         problems.append("EVENTDESK_HOSTS is missing: name the hosts of this installation's address, separated by commas.")
     return problems + host_problems(settings.HOSTS_GIVEN)
@@ -76,6 +78,13 @@ def secret_key_problem(secret: str) -> str:
     if len(secret) < SHORTEST_SECRET:
         return f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at least."
     return GUESSED.format(name="EVENTDESK_SECRET_KEY") if _can_be_guessed(secret) else ""
+
+
+def same_secrets_problems() -> list[str]:
+    """Why secrets that are alike are not taken: whoever learns the one then has the other. Never repeats them."""
+    given = {"EVENTDESK_SECRET_KEY": settings.SECRET_KEY_GIVEN, **{name: getattr(settings, name) for name in OTHER_SECRETS}}
+    pairs = combinations([name for name, text in given.items() if text], 2)
+    return [f"{one} and {other} are the same text: give each its own." for one, other in pairs if given[one] == given[other]]
 
 
 def _can_be_guessed(secret: str) -> bool:
@@ -237,6 +246,21 @@ def check_roles_in_scopes(*, app_configs: Sequence[AppConfig] | None, **options:
             f"No [[access.scope]] names the roles {', '.join(left)}: people with them see no topic and no aggregate, "
             "unless a scope of one of their groups fits.",
             id="eventdesk.I001",
+        )
+    ]
+
+
+@register("eventdesk", deploy=True)
+def check_groups_in_scopes(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Say that scopes name groups, where no provider puts anybody into one."""
+    named = sorted({group for scope in settings.EVENTDESK.access.scope for group in scope.groups})
+    if settings.SIGN_IN or not named:
+        return []
+    return [
+        Info(
+            f"[[access.scope]] names the groups {', '.join(named)}, and no sign-in provider puts anybody into a group: "
+            "only who was put into one by set_groups sees what those scopes have.",
+            id="eventdesk.I002",
         )
     ]
 

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -54,6 +54,10 @@ class CopiesIn:
     def by_replay(self) -> Sequence[tuple[str, int]]:
         """``replays`` as pairs, for templates."""
         return sorted(self.replays.items())
+
+    def made_by(self, jobs: Set[str]) -> "CopiesIn":
+        """The same, naming these replays alone."""
+        return replace(self, replays={job: copies for job, copies in self.replays.items() if job in jobs})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

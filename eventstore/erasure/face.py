@@ -1,10 +1,11 @@
 """The desk's face for requests for erasure: what is where of one aggregate. Every answer is bounded."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from eventstore.erasure.copies import CopiesFound, CopiesIn, RowsOf, copies_found
 from eventstore.erasure.events import EventsIn, events_in
-from eventstore.erasure.jobs import Jobs, Sees, jobs_naming
+from eventstore.erasure.jobs import Jobs, Sees, jobs_naming, jobs_seen
 from eventstore.erasure.local_rows import LocalRows, local_rows
 from eventstore.erasure.readers import Asking, IsExternal, Readers, readers_of
 from eventstore.erasure.values import ValuesFound, values_found
@@ -27,9 +28,13 @@ class ErasureFace:
         """Its searchable values in the index, counted by name."""
         return values_found(type, id)
 
-    def copies(self, type: str, id: str) -> CopiesFound:
-        """Copies of its events in derived topics."""
-        return copies_found(self._storage.log, self._rows_of, type, id)
+    def copies(self, type: str, id: str, *, sees: Sees | None = None) -> CopiesFound:
+        """Copies of its events in derived topics. ``sees``: no other replay is named as having made some."""
+        found = copies_found(self._storage.log, self._rows_of, type, id)
+        if sees is None:
+            return found
+        seen = jobs_seen({job for one in found.topics for job in one.replays}, sees)
+        return replace(found, topics=[one.made_by(seen) for one in found.topics])
 
     def readers(self, type: str, id: str, topics: Iterable[str], copies: Iterable[CopiesIn] = ()) -> Readers:
         """The subscriptions of these topics and of those with copies, with what each has had of the aggregate."""

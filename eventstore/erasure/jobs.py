@@ -46,12 +46,13 @@ def jobs_naming(type: str, id: str, *, sees: Sees | None = None) -> Jobs:
     filters = rows.filter(arguments__contains=BY_FILTER).values_list("id", "arguments").iterator()
     by_filter = [job for job, arguments in filters if _may_name_a_value(json.loads(arguments))]
     if sees is not None:
-        seen = _seen({*by_filter, *(row[0] for row in mine)}, sees)
+        seen = jobs_seen({*by_filter, *(row[0] for row in mine)}, sees)
         mine, by_filter = [row for row in mine if row[0] in seen], [job for job in by_filter if job in seen]
     return Jobs(found=len(mine), ids=mine[:MOST_NAMED], complete=older is None, by_filter=by_filter)
 
 
-def _seen(ids: Collection[str], sees: Sees) -> Set[str]:
+def jobs_seen(ids: Collection[str], sees: Sees) -> Set[str]:
+    """Those of these ids whose jobs ``sees`` lets pass. An id of no job of this desk is none of them."""
     return {row.id for row in JobRow.objects.filter(id__in=ids).iterator() if sees(job_of(row))}
 
 

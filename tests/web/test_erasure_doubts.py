@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,7 @@ from eventstore.model.log import Edge
 from tests.people import person
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text
 from tests.web.letters import DEAD, letter
+from tests.web.limits import access, scope
 from tests.web.test_erasure import EXPORT, OFFICER, PAGE, plant
 
 ADA = Actor(name="ada", via="page")
@@ -130,3 +132,18 @@ def test_jobs_asked_for_by_the_id_are_found_by_type_and_id_side_by_side(desk: De
         )
     found = desk.faces.erasure.jobs("patient", '4"ü')
     assert ([id for id, _, _ in found.ids], found.complete, found.by_filter) == (["j1"], True, [])
+
+
+def test_a_replay_outside_of_the_scope_is_not_named_as_having_made_copies(desk: Desk) -> None:
+    plant(desk)
+    desk.index()
+    for id, topic in (("r-1", TOPIC), ("r-2", "invoices")):
+        resource = json.dumps(asdict(subscription_resource(topic, "some")))
+        JobRow.objects.create(
+            id=id, kind="replay_events", state="succeeded", resource=resource, arguments="{}", asked=datetime.now(UTC)
+        )
+    assert set(attribute(desk.get(COUNTED, OFFICER), "data-replay")) == {"r-1", "r-2"}
+    with access(scope=(scope(OFFICER, f"{TOPIC}*"),)):
+        page = desk.get(COUNTED, OFFICER)
+        assert set(attribute(page, "data-replay")) == {"r-1"}
+        assert "r-2" not in desk.client(OFFICER).post(EXPORT).content.decode()

@@ -160,10 +160,12 @@ def test_whoever_has_not_every_topic_forgets_nothing_since_values_are_forgotten_
         answers = [client.get(f"{of}new/"), client.post(of, {"ticket": "T", "reason": "R"})]
         options = ("--type", "patient", "--id", "4711", "--ticket", "T", "--reason", "R")
         assert "acts on all topics" in refused("forget_values", *options, "--as", "privacy")
+        assert b"forgettings" not in client.get("/aggregates/patient/4711/erasure/").content, "it offers what is refused"
     assert [answer.status_code for answer in answers] == [403, 403]
     assert acts(action="forget_values") == []
     with access(scope=(scope("privacy", "*", types=("patient",)),)):
         assert client.get(f"{of}new/").status_code == 200
+        assert of.encode() in client.get("/aggregates/patient/4711/erasure/").content
 
 
 def test_a_letter_of_a_type_outside_of_the_scope_is_not_buried_by_its_place(desk: Desk) -> None:
@@ -176,7 +178,7 @@ def test_a_letter_of_a_type_outside_of_the_scope_is_not_buried_by_its_place(desk
         both = bury_preview(desk, [*seen, hidden])
         assert (attribute(both, "data-bury"), attribute(both, "data-done")) == (["1"], [])
         absent = Position(topic=hidden.topic, partition=0, token=f"{hidden.token}zz")
-        assert text(bury_preview(desk, [hidden])) == text(bury_preview(desk, [absent]))
+        assert alike(text(bury_preview(desk, [hidden]))) == alike(text(bury_preview(desk, [absent])))
         bury(desk, [*seen, hidden])
     [act] = acts(action="bury_letters")
     assert act.details["event_ids"] == ["e-0"]
@@ -220,7 +222,7 @@ def invoices(desk: Desk) -> None:
 
 
 def alike(shown: str, *words: str) -> str:
-    """The text with these words made alike."""
+    """The text with these words, and how old the index is, made alike."""
     for word in words:
         shown = shown.replace(word, "…")
-    return shown
+    return re.sub(r"index \d+ seconds?", "index …", shown)

@@ -172,3 +172,4 @@ def test_the_form_without_a_choice_says_what_to_choose_and_reports_no_error(desk
     answer = desk.get(reverse(address, args=[TOPIC, NAME]))
     assert (answer.status_code, title in text(answer), "Choose " in text(answer)) == (200, True, True)
     assert 'role="alert"' not in answer.content.decode()
+    assert desk.client().head(reverse(address, args=[TOPIC, NAME])).status_code == 200

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from dashboard.access import tokens
 from dashboard.auditing.acts import acts
 from dashboard.models import ApiToken, AuditEntry, Purpose, Role
+from eventstore.config.people import AccessScope
 from tests.web.desk import Desk, opened_desk, text
 from tests.web.limits import access, scope
 
@@ -92,6 +93,14 @@ def test_an_admin_with_a_scope_makes_no_token_that_sees_more_than_they_do(desk: 
         assert make(desk, name="of-my-role", role="admin").status_code == 200
     with access(scope=(everything, scope("admin", "*"))):
         call_command(*command, stdout=io.StringIO())
+
+
+def test_a_token_that_no_scope_gives_anything_is_said_to_see_nothing(desk: Desk) -> None:
+    of_group = AccessScope(groups=("clinic",), roles=("support",), topics=("*",), aggregate_types=("*",))
+    with access(scope=(scope("admin", "*"), scope("viewer", "*"), of_group)):
+        assert b"data-sees-nothing" in make(desk, purpose="metrics").content
+        assert b"data-sees-nothing" not in make(desk, name="another", role="viewer").content
+    assert b"data-sees-nothing" not in make(desk, name="third").content
 
 
 @pytest.mark.parametrize("role", [str(role) for role in Role if role != Role.ADMIN])

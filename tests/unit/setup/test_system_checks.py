@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,22 @@ def test_no_secret_may_be_one_that_others_can_guess(settings: Any, name: str, se
     assert secret not in str(raised.value)
 
 
+SECRETS = ("SECRET_KEY_GIVEN", "EVENTDESK_HASH_KEY", "EVENTDESK_HANDLE_KEY", "EVENTDESK_HOOK_SECRET")
+
+
+@pytest.mark.parametrize("pair", [*combinations(SECRETS, 2)])
+def test_no_two_secrets_may_be_the_same_text(settings: Any, pair: tuple[str, str]) -> None:
+    installation(settings)
+    for number, name in enumerate(SECRETS):
+        setattr(settings, name, f"only-for-tests-{number}-{'y' * 20}")
+    system_checks.require_serving_settings()
+    one, other = pair
+    setattr(settings, other, getattr(settings, one))
+    named = " and ".join(name.replace("SECRET_KEY_GIVEN", "EVENTDESK_SECRET_KEY") for name in pair)
+    with pytest.raises(ImproperlyConfigured, match=f"^{named} are the same text: give each its own.$"):
+        system_checks.require_serving_settings()
+
+
 HASHED = '[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n'
 
 
@@ -135,7 +152,7 @@ def test_hashed_searchable_values_without_a_key_are_an_error(settings: Any, key:
         call_command("run_index", "--until-caught-up")
 
 
-@pytest.mark.parametrize(("text", "key"), [(HASHED, SECRET), (HASHED + "hashed = false\n", ""), ("", "")])
+@pytest.mark.parametrize(("text", "key"), [(HASHED, "k" + SECRET), (HASHED + "hashed = false\n", ""), ("", "")])
 def test_a_key_is_asked_for_only_where_a_value_is_hashed(settings: Any, text: str, key: str) -> None:
     installation(settings)
     settings.EVENTDESK = parse_config(text, "desk.toml")
@@ -233,3 +250,14 @@ def test_the_start_names_the_roles_that_no_scope_names(settings: Any) -> None:
     )
     [said] = system_checks.check_roles_in_scopes(app_configs=None)
     assert "the roles privacy, auditor:" in said.msg
+
+
+def test_the_start_says_where_scopes_name_groups_that_nobody_gives(settings: Any) -> None:
+    assert system_checks.check_groups_in_scopes(app_configs=None) == []
+    settings.EVENTDESK = parse_config(
+        '[[access.scope]]\ngroups = ["clinic", "billing"]\ntopics = ["*"]\naggregate_types = ["*"]\n', "desk.toml"
+    )
+    [said] = system_checks.check_groups_in_scopes(app_configs=None)
+    assert "names the groups billing, clinic," in said.msg
+    settings.SIGN_IN = object()
+    assert system_checks.check_groups_in_scopes(app_configs=None) == []
