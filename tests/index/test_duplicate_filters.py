@@ -151,16 +151,26 @@ def test_a_batch_is_refused_where_an_ordinal_would_not_fit_beside_its_hash() -> 
 def test_a_filter_names_all_that_was_put_into_it(numbers: list[int], salt: int) -> None:
     hashes = np.array(numbers, dtype=np.uint64)
     bits = np.zeros(detector.BITS // 8, dtype=np.uint8)
-    probes = detector._probes(hashes, salt)
+    probes = detector.Probes(hashes, salt)
     assert len(detector._maybe(bits, probes)) == 0
     detector._set(bits, probes)
     assert detector._maybe(bits, probes).tolist() == list(range(len(numbers)))
 
 
+def test_what_an_older_version_has_stored_is_asked_as_it_was_written() -> None:
+    """In 16,777,216 bits, by the first four of our probes."""
+    numbers = np.random.default_rng(8).integers(0, 1 << HASH_BITS, size=2_000, dtype=np.uint64)
+    bits = np.zeros(detector.OLDER_BYTES, dtype=np.uint8)
+    bytes, masks = detector.Probes(numbers[:1_000], 7).of_size(len(bits))
+    np.bitwise_or.at(bits, bytes[: detector.OLDER_PROBES], masks[: detector.OLDER_PROBES])
+    assert detector._maybe(bits, detector.Probes(numbers, 7)).tolist() == list(range(1_000))
+
+
 def test_a_filter_as_full_as_it_gets_names_few_that_were_not() -> None:
     chance = np.random.default_rng(7)
-    numbers = chance.integers(0, 1 << HASH_BITS, size=1_200_000, dtype=np.uint64)
+    numbers = chance.integers(0, 1 << HASH_BITS, size=1_800_000, dtype=np.uint64)
     bits = np.zeros(detector.BITS // 8, dtype=np.uint8)
-    detector._set(bits, detector._probes(numbers[: detector.SEGMENTS_PER_FILTER * detector.EVENTS_PER_SEGMENT], 12345))
-    others = detector._probes(numbers[detector.SEGMENTS_PER_FILTER * detector.EVENTS_PER_SEGMENT :], 12345)
-    assert len(detector._maybe(bits, others)) < 0.005 * others[0].shape[1]
+    full = detector.SEGMENTS_PER_FILTER * detector.EVENTS_PER_SEGMENT
+    detector._set(bits, detector.Probes(numbers[:full], 12345))
+    others = detector.Probes(numbers[full:], 12345)
+    assert len(detector._maybe(bits, others)) < 0.0005 * (len(numbers) - full)

@@ -1,7 +1,7 @@
 """Find out whether an event id is new in its topic, without searching the whole history for each event.
 
 The ids of a small batch are looked up exactly. For a large batch, Bloom filters first tell which ids *may* be there, and only
-those are looked up. There is one filter for about each million events: it is stored in the index once its segments are full,
+those are looked up. There is one filter for about 1.6 million events: it is stored in the index once its segments are full,
 and the last one is in memory. The filter bits of an id depend on its topic, because an id that occurs in two topics is not a
 duplicate.
 """
@@ -31,11 +31,18 @@ event cost seven kilobytes of log.
 """
 FEW = 64
 """Largest number of ids that are looked up directly, without a filter."""
-SEGMENTS_PER_FILTER = 16
+SEGMENTS_PER_FILTER = 24
 """Segments covered by a filter that is stored."""
-BITS = 1 << 24
-"""Bits of a filter: 16 for each of a million ids."""
-PROBES = 4
+BITS = 1 << 25
+"""Bits of a filter that is stored: 21 for each of 1.6 million ids. The one in memory has twice as many, for twice the ids.
+
+Every batch asks every filter. One that says wrongly that an id may be there costs a search in each of its segments: with 16
+bits and four probes, as before, the filters of a hundred million events took longer than all the rest of a batch.
+"""
+PROBES = 8
+"""Bits that are set for an id. Two are looked at first, and the others of those ids that are left."""
+OLDER_BYTES, OLDER_PROBES = 1 << 21, 4
+"""Of a filter that an older version has stored."""
 COUNT_AGAIN = 5.0
 TOPIC_LOCK = 0x4576_4964
 """The first half of the keys of advisory locks. The second half stands for the topic."""
@@ -43,8 +50,6 @@ TOPIC_LOCK = 0x4576_4964
 _STEPS = np.array([[0x9E3779B97F4A7C15], [0xC2B2AE3D27D4EB4F]], dtype=np.uint64)
 _NUMBERS = np.arange(PROBES, dtype=np.uint64)[:, np.newaxis]
 Bits = NDArray[np.uint8]
-Probes = tuple[NDArray[np.intp], NDArray[np.uint8]]
-"""One row for each probe: the byte that each hash falls into, and its bit in that byte."""
 
 
 class DuplicateDetector:
@@ -116,7 +121,7 @@ class DuplicateDetector:
         self._catch_up_with_others(mine, key)
         assert self._live is not None
         start, bits = self._live
-        probes = _probes(hashes, self._salt(partition))
+        probes = Probes(hashes, self._salt(partition))
         found: set[int] = set()
         for segments, sealed in self._filters:
             found |= _known(mine, ids, hashes, _maybe(sealed, probes), segments)
@@ -137,7 +142,7 @@ class DuplicateDetector:
         assert self._live is not None
         for row, (start, end) in behind.items():
             ids = _ids_between(row, start, end)
-            _set(self._live[1], _probes(hashes_of(key, ids), self._salt(row)))
+            _set(self._live[1], Probes(hashes_of(key, ids), self._salt(row)))
             self._filtered_to[row] = end
 
     def _load(self) -> None:
@@ -150,25 +155,25 @@ class DuplicateDetector:
             self._filters.append(_opened(kept[sealed_to]) if sealed_to in kept else self._sealed(sealed_to))
             sealed_to = self._filters[-1][0].stop
         self._filtered_to = dict(IndexedPartition.objects.values_list("pk", "next_ordinal"))  # before the keys are read
-        self._live = (sealed_to, self._filled(range(sealed_to, newest_segment() + 1)))
+        self._live = (sealed_to, self._filled(range(sealed_to, newest_segment() + 1), 2 * BITS))
 
     def _sealed(self, first: int) -> tuple[range, Bits]:
         """Build and store the filter of the full segments from this one on. Another writer may do so at the same time."""
         segments = range(first, first + SEGMENTS_PER_FILTER)
-        bits = self._filled(segments)
+        bits = self._filled(segments, BITS)
         row = SeenFilter(first_segment=segments.start, last_segment=segments.stop - 1, bits=bits.tobytes())
         SeenFilter.objects.bulk_create([row], ignore_conflicts=True)
         return segments, bits
 
-    def _filled(self, segments: range) -> Bits:
-        """Build a filter of all ids in these segments."""
-        bits = np.zeros(BITS // 8, dtype=np.uint8)
+    def _filled(self, segments: range, size: int) -> Bits:
+        """Build a filter of so many bits of all ids in these segments."""
+        bits = np.zeros(size // 8, dtype=np.uint8)
         for segment in segments:
             rows = sql.query("SELECT hash, partition_id FROM index_idkey WHERE segment = %s", [segment])
             if rows:
                 both = np.array(rows, dtype=np.uint64)
                 for partition in np.unique(both[:, 1]):
-                    _set(bits, _probes(both[both[:, 1] == partition, 0], self._salt(int(partition))))
+                    _set(bits, Probes(both[both[:, 1] == partition, 0], self._salt(int(partition))))
         return bits
 
     def _salt(self, partition: int) -> int:
@@ -204,26 +209,38 @@ def _repeated_within(ids: Sequence[str], hashes: Hashes) -> set[int]:
     return again
 
 
-def _probes(hashes: Hashes, salt: int) -> Probes:
-    """Return where each hash is in a filter.
+class Probes:
+    """Where some hashes are in a filter: a row for each probe, the bit that each hash falls on.
 
-    This takes few NumPy calls, as the functions below do: each one releases the interpreter to the reader threads, and has to
-    wait until they return it.
+    That is worked out once for all filters of a size, with few NumPy calls: each one releases the interpreter to the reader
+    threads, and has to wait until they return it.
     """
-    first, second = (hashes ^ np.uint64(salt)) * _STEPS
-    found = ((first + _NUMBERS * second) >> np.uint64(32)) & np.uint64(BITS - 1)
-    return (found >> np.uint64(3)).astype(np.intp), np.uint8(1) << (found & np.uint64(7)).astype(np.uint8)
+
+    def __init__(self, hashes: Hashes, salt: int) -> None:
+        first, second = (hashes ^ np.uint64(salt)) * _STEPS
+        self._bits = ((first + _NUMBERS * second) >> np.uint64(32)).astype(np.uint32)
+        self._of_size: dict[int, tuple[NDArray[np.intp], Bits]] = {}
+
+    def of_size(self, size: int) -> tuple[NDArray[np.intp], Bits]:
+        """Return the byte into which each probe falls in a filter of so many bytes, and its bit in that byte."""
+        if size not in self._of_size:
+            there = self._bits & np.uint32(8 * size - 1)
+            masks = np.uint8(1) << (there & np.uint32(7)).astype(np.uint8)
+            self._of_size[size] = (there >> np.uint32(3)).astype(np.intp), masks
+        return self._of_size[size]
 
 
 def _maybe(bits: Bits, probes: Probes) -> NDArray[np.intp]:
-    """Return the places of the hashes that may be in the filter."""
-    bytes, masks = probes
-    found: NDArray[np.intp] = np.flatnonzero(np.all(bits[bytes] & masks, axis=0))
+    """Return the places of the hashes that may be in the filter. Most are known not to be after the first few probes."""
+    bytes, masks = probes.of_size(len(bits))
+    count = OLDER_PROBES if len(bits) == OLDER_BYTES else PROBES
+    left = np.flatnonzero((bits[bytes[0]] & masks[0] != 0) & (bits[bytes[1]] & masks[1] != 0))
+    found: NDArray[np.intp] = left[np.all(bits[bytes[2:count, left]] & masks[2:count, left], axis=0)]
     return found
 
 
 def _set(bits: Bits, probes: Probes) -> None:
-    bytes, masks = probes
+    bytes, masks = probes.of_size(len(bits))
     np.bitwise_or.at(bits, bytes, masks)
 
 
