@@ -65,3 +65,31 @@ def test_no_page_reads_a_whole_table_that_grows(desk: Desk, monkeypatch: pytest.
                 assert desk.get(page, "privacy" if "erasure" in page else "support").status_code < 400, page
             assert asked.captured_queries, page
             assert scans(asked) == [], page
+
+
+SORTED = {"/aggregates/patient/", "/aggregates/patient/?q=p"}
+"""These sort the aggregates of a type, up to 50,000 of them."""
+
+
+def test_pages_ask_the_index_as_much_of_ten_times_the_events(desk: Desk) -> None:
+    """Counted in steps of SQLite's machine, a hundred at a time."""
+    with desk.searchable():
+        registered(desk, *[(f"p-{n % 60}", f"a{n}@example.org") for n in range(300)])
+        desk.subscribe("mailer", topic="patients")
+        before = steps(desk)
+        registered(desk, *[(f"q-{n % 300}", f"b{n}@example.org") for n in range(3_000)])
+        after = steps(desk)
+    grown = {page: (before[page], after[page]) for page in before if after[page] > 1.5 * before[page] + 100}
+    assert not grown
+
+
+def steps(desk: Desk) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for page in PAGES:
+        if page not in SORTED and "erasure" not in page:
+            passed: list[None] = []
+            connections["index"].connection.set_progress_handler(lambda: passed.append(None), 100)  # noqa: B023
+            assert desk.get(page).status_code < 400, page
+            counted[page] = len(passed)
+    connections["index"].connection.set_progress_handler(None, 100)
+    return counted

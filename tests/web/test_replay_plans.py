@@ -57,7 +57,7 @@ def test_an_id_means_all_events_that_have_it_unless_they_are_too_many_to_list(
     replaying.index()
     shared = What(kind=Kind.EVENT, events=("e-1",))
     assert plan(replaying, shared).events == 25
-    monkeypatch.setattr("eventstore.index.lookup.queries.MOST_CANDIDATES", 25)
+    monkeypatch.setattr("eventstore.index.lookup.pointers.MOST_CANDIDATES", 25)
     with pytest.raises(InvalidReplay, match="At least 25 events have the id e-1"):
         plan(replaying, shared)
 

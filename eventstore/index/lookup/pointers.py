@@ -4,16 +4,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from eventstore.index.lookup.key_tables import places
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
 from eventstore.index.tables.extents import has_type, live_partitions
 from eventstore.index.tables.names import Names
-from eventstore.model.events import Position
+from eventstore.model.events import Position, TopicKind
 from eventstore.model.pointers import Pointer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+MOST_CANDIDATES = 400
 BLOCKS_A_STATEMENT = 500
 """Blocks that are read in one statement: some ten megabytes."""
 
@@ -50,6 +52,26 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
         for (partition, ordinal), columns, number in there
     ]
     return [pointer for pointer in pointers if has_type(pointer.aggregate_type)]
+
+
+def with_hash_of_kind(table: str, hash: int, *, derived: bool) -> list[Pointer]:
+    """Return the candidates for a text, first indexed first, at most ``MOST_CANDIDATES``. The caller compares the text.
+
+    Originals and copies are limited separately, so that no number of copies hides an original.
+    """
+    rows = live_partitions()
+    events = TopicKind.EVENTS.value
+    which = rows.exclude(kind=events) if derived else rows.filter(kind=events)
+    found = places(table, hash, list(which.values_list("pk", flat=True)), limit=MOST_CANDIDATES)
+    return pointers_at([(place.partition, place.ordinal) for place in found])
+
+
+def with_hash(table: str, hash: int) -> list[Pointer]:
+    """Do as ``with_hash_of_kind`` for originals and copies. Every segment is searched once, unless there are too many."""
+    found = places(table, hash, list(live_partitions().values_list("pk", flat=True)), limit=MOST_CANDIDATES + 1)
+    if len(found) > MOST_CANDIDATES:
+        return [*with_hash_of_kind(table, hash, derived=False), *with_hash_of_kind(table, hash, derived=True)]
+    return pointers_at([(place.partition, place.ordinal) for place in found])
 
 
 def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:

@@ -13,8 +13,7 @@ from eventstore.index.lookup.aggregate_rows import (
     read_aggregates,
 )
 from eventstore.index.lookup.anomaly_lookup import counts_of_streams
-from eventstore.index.lookup.key_tables import places
-from eventstore.index.lookup.pointers import ordinals_at, pointers_at
+from eventstore.index.lookup.pointers import ordinals_at, pointers_at, with_hash, with_hash_of_kind
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
 from eventstore.index.tables.extents import current_partitions, live_partitions, live_streams, type_counts
@@ -22,14 +21,13 @@ from eventstore.index.tables.keys import Link, hashed
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Page, Position, TopicKind
+from eventstore.model.events import Page, Position
 from eventstore.model.merge import Item, MergeSource
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary
 
 SAME_CONVERSATION = 200
 MOST_SORTED = 50_000
 """Aggregates of a type up to which they are listed by their latest event. There is no index for that order."""
-MOST_CANDIDATES = 400
 
 
 def indexed_topics() -> list[IndexedTopic]:
@@ -206,26 +204,26 @@ def page_number(place: str) -> int:
 def by_event_id(event_id: str, limit: int = 20) -> list[Pointer]:
     """Return all events with this id: originals first, then copies in derived topics, oldest first."""
     hash = hashed(index_key(), event_id)
-    there = [*_at_hash("index_idkey", hash, derived=False), *_at_hash("index_idkey", hash, derived=True)]
+    there = with_hash("index_idkey", hash)
     found = [pointer for pointer in there if pointer.event_id == event_id]
     return sorted(found, key=lambda pointer: (pointer.derived, pointer.published))[:limit]
 
 
 def by_correlation(correlation_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
     """Return the originals of one conversation, by time."""
-    found = _at_hash("index_linkkey", hashed(index_key(), correlation_id, Link.CORRELATION), derived=False)
+    found = with_hash_of_kind("index_linkkey", hashed(index_key(), correlation_id, Link.CORRELATION), derived=False)
     return _originals((pointer for pointer in found if pointer.correlation_id == correlation_id), limit)
 
 
 def caused_by(event_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
     """Return the originals that name this event as their cause, by time."""
-    found = _at_hash("index_linkkey", hashed(index_key(), event_id, Link.CAUSATION), derived=False)
+    found = with_hash_of_kind("index_linkkey", hashed(index_key(), event_id, Link.CAUSATION), derived=False)
     return _originals((pointer for pointer in found if pointer.causation_id == event_id), limit)
 
 
 def copies_of(original: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
     """Return the copies in derived topics that name this event id or message id as their original, oldest first."""
-    found = _at_hash("index_linkkey", hashed(index_key(), original, Link.ORIGINAL), derived=True)
+    found = with_hash_of_kind("index_linkkey", hashed(index_key(), original, Link.ORIGINAL), derived=True)
     return sorted((pointer for pointer in found if pointer.original == original), key=lambda p: p.published)[:limit]
 
 
@@ -273,18 +271,6 @@ def partition_rows(topic: str) -> dict[int, IndexedPartition]:
 def at_ordinals(partition: IndexedPartition, ordinals: Sequence[int]) -> list[Pointer]:
     """Return the partition's events of these ordinals, in order."""
     return pointers_at([(partition.pk, ordinal) for ordinal in sorted(ordinals)])
-
-
-def _at_hash(table: str, hash: int, *, derived: bool) -> list[Pointer]:
-    """Return the candidates for a text, first indexed first, at most ``MOST_CANDIDATES``. The caller compares the text.
-
-    Originals and copies are limited separately, so that no number of copies hides an original.
-    """
-    rows = live_partitions()
-    events = TopicKind.EVENTS.value
-    which = rows.exclude(kind=events) if derived else rows.filter(kind=events)
-    found = places(table, hash, list(which.values_list("pk", flat=True)), limit=MOST_CANDIDATES)
-    return pointers_at([(place.partition, place.ordinal) for place in found])
 
 
 def _originals(found: Iterable[Pointer], limit: int) -> list[Pointer]:
