@@ -1,7 +1,8 @@
 """Feed events from memory into an index of its own, as many as one likes, in steps: a broker's disk would not hold them.
 
 An event's number says all of it, so that feeding goes on where it stopped. ``FEED`` says how many events there are to be in
-the end, 25 an aggregate, each aggregate's spread over the whole history. With ``FEED_FOLDER`` the index stays in that folder
+the end, 25 an aggregate. Each aggregate's are spread over ``FEED_WITHIN`` hundredths of the history: all of it, unless said
+otherwise, which is the dearest there is, as none is met again soon. With ``FEED_FOLDER`` the index stays in that folder
 (and ``make bench NAME=pages`` reads it there), and ``FEED_STEP`` events are fed in one call at most; call it again for more.
 
 Only the writing is timed, as in ``benchmarks.index``: reading and parsing do not depend on what is there already.
@@ -98,8 +99,10 @@ def events_of(count: int, first: int, end: int, topic: str = TOPIC) -> list["Eve
 
 
 def aggregates_of(count: int, numbers: Numbers) -> Numbers:
-    """Return the number of the aggregate of each event: any of all, however far the history is."""
-    return _mixed(numbers + np.uint64(SEED << 40)) % np.uint64(max(1, count // FED_AN_AGGREGATE))
+    """Return the number of the aggregate of each event: one of those whose events lie within ``FEED_WITHIN`` from there."""
+    ahead = max(1, count * setting("FEED_WITHIN", 100) // 100)
+    there = (numbers + _mixed(numbers + np.uint64(SEED << 40)) % np.uint64(ahead)) % np.uint64(count)
+    return there // np.uint64(FED_AN_AGGREGATE)
 
 
 def uuids_of(numbers: Numbers, what: int) -> list[str]:
