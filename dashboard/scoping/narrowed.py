@@ -31,11 +31,11 @@ from eventstore.streams import Row
 
 FACES = frozenset(
     {"log", "index", "streams", "subscriptions", "backlogs", "delivery", "letters", "diagnosis", "projections", "erasure"}
-    | {"topic_details", "actions", "jobs", "replay_plans", "cursors", "replays", "generations", "tail", "scans"}
+    | {"topic_details", "actions", "jobs", "replay_plans", "cursors", "replays", "generations", "tail", "scans", "values"}
 )
 WHOLE = frozenset({"config", "store", "read"})
 """What no page shows: the configuration, and the driver for commands and what has been looked through already."""
-_OF_INDEX = frozenset({"index", "streams", "replay_plans"})
+_OF_INDEX = frozenset({"index", "streams", "replay_plans", "values"})
 """Faces that read of the index what they answer, and fill nothing that others use: they read it within the scope."""
 _LISTS = frozenset(
     {"items", "rows", "pointers", "topics", "letters", "copies", "readers", "aggregates", "losing", "refused", "subscriptions"}

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from eventstore.index.lookup import queries
+from eventstore.index.lookup import pointers, queries
 from eventstore.index.lookup.ordinals import ordinal_after
-from eventstore.index.lookup.pointers import MOST_CANDIDATES, pointers_at
+from eventstore.index.lookup.pointers import pointers_at
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_on, stretches_in
 from eventstore.index.tables.extents import leaves_types_out
 from eventstore.model.errors import InvalidPosition, InvalidReplay
@@ -202,11 +202,11 @@ def _with_id(id: str) -> Sequence[Pointer]:
     """All events with this id. Raises ``InvalidReplay`` for more than the index lists.
 
     Where types are left out, copies are too: the index does not know of which aggregate they are."""
-    found = queries.by_event_id(id, limit=2 * MOST_CANDIDATES)
+    found = queries.by_event_id(id, limit=2 * pointers.MOST_CANDIDATES)
     if leaves_types_out():
         found = [pointer for pointer in found if not pointer.derived]
     originals = sum(not pointer.derived for pointer in found)
-    if originals >= MOST_CANDIDATES:
+    if originals >= pointers.MOST_CANDIDATES:
         raise InvalidReplay(f"At least {originals:,} events have the id {id}. Replay their aggregate, or a filter.")
     return found
 
