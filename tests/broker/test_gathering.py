@@ -8,6 +8,7 @@ import pulsar
 import pytest
 
 from eventstore.drivers.pulsar.client import consumer as consuming
+from eventstore.drivers.pulsar.client import pieces as gathering
 from eventstore.drivers.pulsar.client import reader as following
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
@@ -74,7 +75,7 @@ def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
     """Return how many messages each call returns, of a reader and of a consumer over a trickle."""
 
     def over(trickle: Trickle) -> Callable[[int], int]:
-        for module in (following, consuming):
+        for module in (following, consuming, gathering):
             monkeypatch.setattr(module, "time", trickle)
         inner = SimpleNamespace(read_next=lambda milliseconds: raw(trickle.next(milliseconds)))
         outer = SimpleNamespace(_reader=inner, close=lambda: None, is_connected=lambda: True)
@@ -112,4 +113,4 @@ def test_what_has_arrived_is_taken_without_end_of_patience(reads: Callable[[Tric
 def test_a_single_event_is_answered_at_once(reads: Callable[[Trickle], Callable[[int], int]]) -> None:
     trickle = Trickle(every=0.0, count=1)
     assert reads(trickle)(10_000) == 1
-    assert trickle.now - 100.0 <= following.LINGER_MILLISECONDS / 1000
+    assert trickle.now - 100.0 <= gathering.LINGER_MILLISECONDS / 1000

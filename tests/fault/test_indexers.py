@@ -14,7 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Self, TypeVar
 
 import pytest
@@ -60,7 +62,7 @@ class Indexers:
             process.wait()
 
     def start(self) -> None:
-        command = [sys.executable, "manage.py", "run_index", "--batch", str(self.batch)]
+        command = [sys.executable, "manage.py", "run_index", "--batch", str(self.batch), "--processes", "2"]
         process = forked.start(command, cwd=ROOT, env={**os.environ, **self.address}, stdout=subprocess.DEVNULL)
         self.running[process.pid] = process
 
@@ -70,6 +72,13 @@ class Indexers:
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
         self.start()
+
+    def kill_reading(self, chance: random.Random) -> bool:
+        """Kill a process that reads for one of them; return whether there was one. Whoever started it goes on."""
+        reading = [child for pid in self.running for child in _reading_processes(pid)]
+        if reading:
+            os.kill(chance.choice(reading), signal.SIGKILL)
+        return bool(reading)
 
     def all_run(self) -> bool:
         return all(process.poll() is None for process in self.running.values())
@@ -151,6 +160,38 @@ def test_killed_indexers_leave_no_trace(
     _assert_undisturbed(storage, name, documents)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize(
+    ("address", "documents", "indexers", "kills"),
+    [
+        pytest.param("pulsar", SHORT, 1, FEW_KILLS, marks=BROKER),
+        *(
+            pytest.param("pulsar", LONG, indexers, MANY_KILLS, marks=[BROKER, SOAK, pytest.mark.timeout(1_800)])
+            for indexers in (1, 2)
+        ),
+    ],
+    indirect=["address", "documents"],
+)
+def test_killed_reading_processes_leave_no_trace(
+    storage: Storage, address: Mapping[str, str], documents: Sequence[Document], indexers: int, kills: int
+) -> None:
+    """Each kill hits a process that reads for an indexer that is catching up. The indexer goes on, with another one."""
+    chance = _chance()
+    pieces = _pieces(documents, kills + 1)
+    name = storage.log.create_topic("permits", partitions=PARTITIONS).name
+    _publish(storage, name, pieces[0])
+    with Indexers(address, indexers, SMALLEST_BATCH) as processes:
+        for kill, piece in enumerate(pieces[1:], start=1):
+            _until(partial(processes.kill_reading, chance), "a process reads for an indexer")
+            _publish(storage, name, piece)
+            _until(partial(_has_advanced, name, sum(map(len, pieces[:kill])) - 1, processes), "the indexer goes on")
+        _until(partial(_has_advanced, name, len(documents) - 1, processes), "everything is indexed")
+        reading = [child for pid in processes.running for child in _reading_processes(pid)]
+        assert processes.end() == [0] * indexers
+    assert not [pid for pid in reading if Path(f"/proc/{pid}").exists()]
+    _assert_undisturbed(storage, name, documents)
+
+
 class Restarts:
     """Restarts the broker in a thread of its own. Does nothing if there is no broker."""
 
@@ -172,6 +213,17 @@ class Restarts:
     def wait(self) -> None:
         for restart in self.running:
             restart.result()
+
+
+def _reading_processes(pid: int) -> list[int]:
+    """Return the processes that read for this indexer."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in thread.read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if b"index.processes.reading" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
 
 
 def _chance() -> random.Random:

@@ -17,6 +17,7 @@ from eventstore.index.lookup import progress
 from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild.build import BegunOnAnother
 from eventstore.index.rebuild.run import discard, rebuild_topic
+from eventstore.index.writing.drafting import Ways
 from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, Topic
@@ -76,7 +77,11 @@ def test_a_row_of_an_older_version_learns_its_incarnation_when_it_is_opened_if_t
     IndexedPartition.objects.update(incarnation="")
     row = IndexedPartition.objects.get()
     topic = storage.log.topic("documents")
-    with AssignedPartition(topic=topic, number=0, row=row.pk, epoch=row.epoch).open(storage, Memory()).reader:
+    with (
+        AssignedPartition(topic=topic, number=0, row=row.pk, epoch=row.epoch)
+        .open(storage, Memory(), Ways(mappings=(), decode=lambda message: None, values_of=None))
+        .reader
+    ):
         assert IndexedPartition.objects.get().incarnation == (known if answers else "")
 
 

@@ -69,29 +69,38 @@ class Positions:
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
-        self.ledger = self._entry = -1
-        """The ledger of the last message."""
+        self.ledger = self.entry = -1
+        """The ledger and the entry of the last message."""
         self.new_entry = False
         """Whether the last message was the first one of its entry."""
         self.run = (-1, -1)
         """Ledger and entry since which each entry followed the one before, without a gap."""
-        self._token = self._label = ""
+        self.token = self._label = ""
+        """How the tokens in the entry begin."""
+        self._is_new = False
+        """Whether the entry was begun by ``enter``, so that its next message counts as the first one."""
 
     @property
     def at(self) -> tuple[int, int]:
         """Ledger and entry of the last message."""
-        return self.ledger, self._entry
+        return self.ledger, self.entry
+
+    def enter(self, ledger: int, entry: int) -> None:
+        """Begin this entry, unless the last message was in it."""
+        if entry != self.entry or ledger != self.ledger:
+            if entry != self.entry + 1 or ledger != self.ledger:
+                self.run = (ledger, entry)
+            self.ledger, self.entry = ledger, entry
+            self.token, self._label = tokens.encode(ledger, entry), f"{ledger}:{entry}"
+            self._is_new = True
 
     def of(self, message_id: Any) -> Position:
         """Return the position of a message that the client returned or confirmed."""
         ledger, entry, batch = message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
-        self.new_entry = entry != self._entry or ledger != self.ledger
-        if self.new_entry:
-            if entry != self._entry + 1 or ledger != self.ledger:
-                self.run = (ledger, entry)
-            self.ledger, self._entry = ledger, entry
-            self._token, self._label = tokens.encode(ledger, entry), f"{ledger}:{entry}"
-        token, label = self._token + _number(batch + 1), self._label
+        if entry != self.entry or ledger != self.ledger:
+            self.enter(ledger, entry)
+        self.new_entry, self._is_new = self._is_new, False
+        token, label = self.token + number_token(batch + 1), self._label
         if batch >= 0:
             label = f"{label}:{batch}"
         elif ";" in str(message_id):  # the client formats the id of a chunked message as first;last
@@ -105,7 +114,8 @@ def order_of(message_id: Any) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=2048)
-def _number(number: int) -> str:
+def number_token(number: int) -> str:
+    """Return the last part of a message's token: its place in the batch plus one."""
     return tokens.encode(number)
 
 

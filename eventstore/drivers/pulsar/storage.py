@@ -1,6 +1,7 @@
 """``PulsarStorage``: one Pulsar cluster as a log, its schema registry and its subscriptions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.pulsar.access.credentials import NO_ACCESS_SETTINGS, AccessSettings, Credentials
@@ -31,6 +32,9 @@ class PulsarStorage:
         kinds: TopicKinds = BY_NAME,
         access: AccessSettings = NO_ACCESS_SETTINGS,
     ) -> None:
+        self._opener = partial(
+            PulsarStorage, service_url=service_url, admin_url=admin_url, namespaces=namespaces, kinds=kinds, access=access
+        )
         credentials = Credentials(access)
         admin = Admin(url=admin_url, credentials=credentials)
         self._cluster = Cluster(
@@ -45,6 +49,10 @@ class PulsarStorage:
         self.schemas = PulsarSchemas(self._cluster)
         self.subscriptions = PulsarSubscriptions(self._cluster)
         self.details = PulsarDetails(self._cluster)
+
+    def opener(self) -> Callable[[], "PulsarStorage"]:
+        """Return what opens the same storage in another process. Can be pickled, and holds the credentials."""
+        return self._opener
 
     def __repr__(self) -> str:
         return f"PulsarStorage({self._cluster.connection.where})"

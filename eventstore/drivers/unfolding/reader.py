@@ -1,13 +1,14 @@
 """Follows one partition event by event, where the driver's reader goes message by message."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
 from typing import Self
 
-from eventstore.drivers.unfolding.members import may_hold_batches, unfold
+from eventstore.drivers.unfolding.members import STARTS, may_hold_batches, unfold
 from eventstore.model.events import Message
 from eventstore.model.log import Reader
+from eventstore.model.pieces import Piece, Pieces, pieces_of
 
 
 class UnfoldedReader:
@@ -34,6 +35,30 @@ class UnfoldedReader:
             return found
         self._rest = unfold(found)
         return list(islice(self._rest, limit))
+
+    def pieces(self, *, limit: int, timeout: float) -> Pieces:
+        """See ``model.pieces.ReadsPieces``. Messages of a piece in which there may be a batch are given out whole."""
+        if self._rest is not None:
+            if (events := list(islice(self._rest, max(0, limit)))) or limit <= 0:
+                yield events
+                return
+            self._rest = None
+        left = limit
+        for piece in pieces_of(self._reader, limit=limit, timeout=timeout):
+            if (
+                isinstance(piece, Piece)
+                and STARTS.isdisjoint([payload[:1] for payload in piece.payloads])
+                and len(piece) <= left
+            ):
+                left -= len(piece)
+                yield piece
+                continue
+            unfolded = unfold(piece.messages() if isinstance(piece, Piece) else piece)
+            if found := list(islice(unfolded, left)):
+                left -= len(found)
+                yield found
+            if left <= 0:
+                self._rest = unfolded if self._rest is None else chain(self._rest, unfolded)
 
     def call_on_news(self, call: Callable[[], None]) -> None:
         self._reader.call_on_news(call)

@@ -2,15 +2,20 @@
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eventstore.envelope.usual import UsualPiece
 from eventstore.index.indexer.failures import Answers, Narrowing, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
+from eventstore.index.processes.remote import ProcessGone, RemoteReader
+from eventstore.index.writing.drafting import Drafter, Ways
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, learn_incarnation, open_partition
 from eventstore.model.errors import NotPermitted, StoreUnreachable, UnknownTopic, words_of
-from eventstore.model.events import Topic
+from eventstore.model.events import Message, Position, Topic
 from eventstore.model.log import Edge, Reader
+from eventstore.model.pieces import Piece, pieces_of
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -36,11 +41,29 @@ class OpenPartition:
     assigned: "AssignedPartition"
     writing: Partition
     reader: Reader
+    drafter: Drafter
+    remote: RemoteReader | None = None
+    """Set while another process reads it. ``reader`` is closed then."""
+    at: Position | None = None
+    """The last position that was read, if there is one."""
     failed: bool = False
     fresh: bool = True
     idle: bool = False
     queued: int = 0
     written: int = 0
+
+    def pieces(self, limit: int, timeout: float) -> Iterator[Piece | UsualPiece | Sequence[Message]]:
+        """Yield what was read next, wherever it is read."""
+        if self.remote is not None:
+            return self.remote.pieces(limit=limit, timeout=timeout)
+        return pieces_of(self.reader, limit=limit, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the reader, wherever it is."""
+        if self.remote is not None:
+            self.remote.close()
+        else:
+            self.reader.close()
 
     @property
     def all_written(self) -> bool:
@@ -78,6 +101,8 @@ class AssignedPartition:
     works: bool = False
     """Whether it has been read or written without an error since the last one."""
     narrowing: Narrowing = field(default_factory=Narrowing)
+    stays: bool = False
+    """Whether another process has failed on it in a way that nobody foresaw: it is read in this one."""
     hurried: bool = False
     """Whether something came while a thread had it. Belongs to the schedule."""
     published: datetime | None = None
@@ -85,7 +110,7 @@ class AssignedPartition:
     end_known: bool = False
     """Whether an end that the store has told since it was leased is indexed. Until then nobody knows what waits."""
 
-    def open(self, storage: Storage, memory: Memory) -> OpenPartition:
+    def open(self, storage: Storage, memory: Memory, ways: Ways) -> OpenPartition:
         """Open the partition at its checkpoint.
 
         Raises ``CheckpointMoved`` if this lease is no longer valid, and ``PartitionMadeAnew`` if the store has another log of
@@ -99,7 +124,8 @@ class AssignedPartition:
             learn_incarnation(writing, incarnation)
         after = writing.checkpoint.position or Edge.EARLIEST
         reader = storage.log.open_reader(self.topic.name, self.number, after=after)
-        self.opened = OpenPartition(assigned=self, writing=writing, reader=reader)
+        drafter = Drafter(self.topic, writing.key, ways)
+        self.opened = OpenPartition(assigned=self, writing=writing, reader=reader, drafter=drafter)
         self.pause = 0.0
         return self.opened
 
@@ -113,7 +139,7 @@ class AssignedPartition:
         opened, self.opened = self.opened, None
         if opened is not None:
             opened.failed = True
-            opened.reader.close()
+            opened.close()
 
     def backoff_idle(self) -> float:
         """Note that nothing came; return how many seconds to leave the partition alone.
@@ -133,7 +159,7 @@ class AssignedPartition:
         self.errors, self.works = [error], False
         if not self.failures:
             self.failing_since = time.monotonic()
-        self.failures += not isinstance(error, CheckpointMoved | UnknownTopic)
+        self.failures += not isinstance(error, CheckpointMoved | UnknownTopic | ProcessGone)
         if may_be_the_message(error):
             self.narrowing.note_failure(messages, words_of(error))
 

@@ -14,17 +14,20 @@ from django.db import DatabaseError, connections
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.envelope.parts import unreadable_event
+from eventstore.envelope.usual import UsualPiece
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.failures import database_error_text
 from eventstore.index.indexer.made_anew import PartitionMadeAnew
 from eventstore.index.indexer.schedule import Schedule
-from eventstore.index.writing.envelope import events_in
+from eventstore.index.processes.remote import Processes, ProcessGone, ReadingFailed
+from eventstore.index.writing.drafting import Ways, joined
 from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.partition import CheckpointMoved, Memory
 from eventstore.index.writing.prepared_batch import PreparedBatch
 from eventstore.model.errors import EventStoreError, UnknownTopic, place_of
 from eventstore.model.events import Message
+from eventstore.model.pieces import Piece
 from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
 
@@ -32,17 +35,31 @@ log = logging.getLogger(__name__)
 
 BUSY_WAIT = 0.02
 """Seconds that a read waits if the partition has just delivered."""
+MUCH = 5_000
+"""A read of so many events is worth another process: there are more, and they take longer than the change."""
+HOME_AFTER = 0.2
+"""A partition comes back from another process when it is asked only every so many seconds: about a second without an event."""
 
 
 class Readers:
     """Threads that read the partitions of ``schedule`` into ``queue``, until the schedule is closed."""
 
     def __init__(
-        self, *, storage: Storage, config: Config, values_of: ValuesOf | None, batch: int, memory: Memory, queue: BatchQueue
+        self,
+        *,
+        storage: Storage,
+        config: Config,
+        values_of: ValuesOf | None,
+        batch: int,
+        memory: Memory,
+        queue: BatchQueue,
+        processes: int = 0,
     ) -> None:
-        self.storage, self.config, self.values_of, self.batch = storage, config, values_of, batch
+        """``processes``: how many others may read, beside this one."""
+        self.storage, self.values_of, self.batch = storage, values_of, batch
         self.memory, self.queue = memory, queue
-        self._decode = Schemas(storage.schemas).decoded
+        self._ways = Ways(mappings=config.mappings, decode=Schemas(storage.schemas).decoded, values_of=values_of)
+        self.processes = Processes(storage, processes)
         self.schedule = Schedule()
         self.made_anew: list[tuple[AssignedPartition, str]] = []
         """The partitions that turned out to be made anew, and what told. They are not read until the writer has begun anew."""
@@ -58,6 +75,7 @@ class Readers:
         """End all threads within so many seconds, and close the partitions that were left in the schedule."""
         deadline = time.monotonic() + seconds
         left = self.schedule.close()
+        self.processes.end()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         for assigned in left:
@@ -86,6 +104,7 @@ class Readers:
             log_failure(assigned, error)
             connections.close_all()
             _close(assigned)
+            assigned.stays |= isinstance(error, ReadingFailed)
             assigned.note_failure(error, assigned.narrowing.limit(self.batch))
             pause = assigned.backoff_error()
         return time.monotonic() + pause
@@ -97,33 +116,57 @@ class Readers:
             _close(assigned)
             return assigned.backoff_error()
         if opened is None:
-            opened = assigned.open(self.storage, self.memory)
+            opened = assigned.open(self.storage, self.memory, self._ways)
             opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
         limit = assigned.narrowing.limit(self.batch)
-        messages = opened.reader.read(limit=limit, timeout=0.0 if assigned.pause else BUSY_WAIT)
-        if not messages:
-            return assigned.backoff_idle()
+        parts = [self._prepare(opened, piece) for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT)]
+        if not parts:
+            pause = assigned.backoff_idle()
+            if opened.remote is not None and pause >= HOME_AFTER:
+                self._come_home(opened)
+            return pause
         assigned.pause = 0.0
-        prepared = self._prepare(opened, messages)
         opened.fresh = opened.idle = False
-        del messages  # their payloads need not wait for the writer
         opened.queued += 1
+        prepared = joined(parts)
+        opened.at = prepared.last
         self.queue.put(Batch(opened=opened, prepared=prepared))
+        if len(prepared) >= min(MUCH, limit):
+            self._move_out(opened)
         return 0.0
 
-    def _prepare(self, opened: OpenPartition, messages: Sequence[Message]) -> PreparedBatch:
+    def _move_out(self, opened: OpenPartition) -> None:
+        """Have a partition with much to read read by another process, if one is ready, and if it can do that."""
         assigned = opened.assigned
-        if opened.fresh and assigned.narrowing.is_found:
-            events = [unreadable_event(message, assigned.narrowing.words) for message in messages]
-        else:
-            events = events_in(messages, self.config.mappings, self._decode)
+        if opened.remote is not None or assigned.stays or assigned.narrowing.suspects or not opened.drafter.usual:
+            return
+        process = self.processes.one()
+        if process is not None and opened.at is not None:
+            opened.remote = process.open(opened.at)
+            opened.reader.close()
+
+    def _come_home(self, opened: OpenPartition) -> None:
+        """Read the partition in this process again, which is told of news at once. Little comes at present."""
+        remote, opened.remote = opened.remote, None
+        if remote is not None and opened.at is not None:
+            remote.close()
+            opened.reader = self.storage.log.open_reader(opened.at.topic, opened.at.partition, after=opened.at)
+            opened.reader.call_on_news(partial(self.schedule.hurry, opened.assigned))
+
+    def _prepare(self, opened: OpenPartition, piece: Piece | UsualPiece | Sequence[Message]) -> PreparedBatch:
+        assigned = opened.assigned
+        if isinstance(piece, UsualPiece) or not (opened.fresh and assigned.narrowing.is_found):
+            return opened.drafter.prepare(piece)
+        messages = piece.messages() if isinstance(piece, Piece) else piece
+        events = [unreadable_event(message, assigned.narrowing.words) for message in messages]
         return prepare_events(assigned.topic, opened.writing.key, events, self.values_of)
 
 
 def log_failure(assigned: AssignedPartition, error: Exception) -> None:
     """Log what holds a partition up, once in the same words. The text of an unforeseen error is left out, because it may
     quote a payload."""
-    if isinstance(error, CheckpointMoved | UnknownTopic):  # a topic that is gone is released with the next list of topics
+    # A topic that is gone is released with the next list of topics, and the end of a process was told of once.
+    if isinstance(error, CheckpointMoved | UnknownTopic | ProcessGone):
         log.info("%s: %s", assigned, error)
         return
     level = logging.WARNING

@@ -60,6 +60,8 @@ class Following:
     """Largest number of events in a transaction."""
     threads: int = THREADS
     """Number of reader threads."""
+    processes: int = 1
+    """Number of processes: this one, and those that read for it while there is much to read."""
     patience: float | None = None
     """Seconds without progress after which ``index_until_caught_up`` gives up; ``None``: ``PATIENCE``."""
     values_of: ValuesOf | None = None
@@ -171,6 +173,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
         batch=following.batch,
         memory=Memory(values_of=following.values_of),
         queue=BatchQueue(),
+        processes=following.processes - 1,
     )
     indexer = Indexer(
         following.owner,

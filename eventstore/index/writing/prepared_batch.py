@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,24 +64,30 @@ class PreparedBatch:
         return len(self.columns)
 
 
+class Read(msgspec.Struct, kw_only=True):
+    """What ``assemble`` makes a prepared batch of. See ``PreparedBatch``."""
+
+    columns: Columns
+    types: Sequence[str]
+    aggregates: list[AggregateKey | None]
+    unreadable: dict[int, str] = msgspec.field(default_factory=dict)
+    schema_problems: dict[int, str] = msgspec.field(default_factory=dict)
+    sequences: dict[int, tuple[str, str]] = msgspec.field(default_factory=dict)
+    values: dict[int, Sequence[Stored]] = msgspec.field(default_factory=dict)
+    last: Position
+    published: datetime | None
+    incarnation: str
+
+
 def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> PreparedBatch:
     """Prepare at least one event. ``key`` is the index's; ``values`` are the searchable values of each event, if the topic has
     any.
     """
-    columns = columns_of(topic, events)
-    types = [event.type for event in events]
-    links, linked = _links(key, columns)
     unreadable = {place: event.problem for place, event in enumerate(events) if event.problem}
-    aggregates = [None] * len(events) if topic.derived else _aggregates(events, unreadable)
-    return PreparedBatch(
-        columns=columns,
-        types=types,
-        aggregates=aggregates,
-        aggregate_types=frozenset([key[0] for key in aggregates if key is not None]),
-        ids=hashes(key, columns.ids),
-        links=links,
-        linked=linked,
-        hours=Counter(zip(types, [time // HOUR for time in columns.times], strict=True)),
+    read = Read(
+        columns=columns_of(topic, events),
+        types=[event.type for event in events],
+        aggregates=[None] * len(events) if topic.derived else _aggregates(events, unreadable),
         unreadable=unreadable,
         schema_problems={
             place: event.schema.problem
@@ -92,6 +99,29 @@ def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Seque
         last=events[-1].message.position,
         published=next((one.message.published for one in reversed(events) if one.message.published != NO_TIME), None),
         incarnation=events[-1].message.incarnation,
+    )
+    return assemble(key, read)
+
+
+def assemble(key: Key, read: Read) -> PreparedBatch:
+    """Add to what was read what can be worked out of it."""
+    links, linked = _links(key, read.columns)
+    return PreparedBatch(
+        columns=read.columns,
+        types=read.types,
+        aggregates=read.aggregates,
+        aggregate_types=frozenset([key[0] for key in read.aggregates if key is not None]),
+        ids=hashes(key, read.columns.ids),
+        links=links,
+        linked=linked,
+        hours=Counter(zip(read.types, [time // HOUR for time in read.columns.times], strict=True)),
+        unreadable=read.unreadable,
+        schema_problems=read.schema_problems,
+        sequences=read.sequences,
+        values=read.values,
+        last=read.last,
+        published=read.published,
+        incarnation=read.incarnation,
     )
 
 

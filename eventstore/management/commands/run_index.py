@@ -1,5 +1,6 @@
 """Keep the index up with every watched topic, and see from time to time how far behind every subscription is."""
 
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from eventstore.model.errors import EventStoreError, InvalidConfiguration
 
 MOST_A_BATCH = MOST_EVENTS
 MOST_THREADS = 64
+MOST_PROCESSES = 16
 
 
 class Command(BaseCommand):
@@ -36,14 +38,17 @@ class Command(BaseCommand):
         parser.add_argument("--patience", type=float, help=patience)
         parser.add_argument("--batch", type=int, default=BATCH, help="events a transaction, at most (%(default)s)")
         parser.add_argument("--threads", type=int, default=THREADS, help="threads that read (%(default)s)")
-
+        processes = "processes, of which all but one only read, while there is much to read from Pulsar (%(default)s)"
+        parser.add_argument("--processes", type=int, default=default_processes(), help=processes)
         parser.add_argument("--progress", action="store_true", help="show the progress bar even if this is not a terminal")
 
-    def handle(self, *args: Any, batch: int, threads: int, patience: float | None, **options: Any) -> None:
+    def handle(self, *args: Any, batch: int, threads: int, processes: int, patience: float | None, **options: Any) -> None:
         if not 1 <= batch <= MOST_A_BATCH:
             raise CommandError(f"--batch takes a number from 1 to {MOST_A_BATCH}.")
         if not 1 <= threads <= MOST_THREADS:
             raise CommandError(f"--threads takes a number from 1 to {MOST_THREADS}.")
+        if not 1 <= processes <= MOST_PROCESSES:
+            raise CommandError(f"--processes takes a number from 1 to {MOST_PROCESSES}.")
         if patience is not None and not 0 < patience < float("inf"):
             raise CommandError("--patience takes a number of seconds above 0.")
         try:
@@ -51,9 +56,9 @@ class Command(BaseCommand):
         except InvalidConfiguration as error:
             raise CommandError(str(error)) from error
         with stopping_by_signal() as stop:
-            self.index(stop, options, batch=batch, threads=threads, patience=patience)
+            self.index(stop, options, batch=batch, threads=threads, processes=processes, patience=patience)
 
-    def index(self, stop: Stop, options: Mapping[str, Any], *, batch: int, threads: int, patience: float | None) -> None:
+    def index(self, stop: Stop, options: Mapping[str, Any], **numbers: Any) -> None:
         storage = configured_storage()
         values_of = values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         with tqdm(unit=" events", desc="index", disable=not options["progress"] and not sys.stderr.isatty()) as bar:
@@ -61,9 +66,7 @@ class Command(BaseCommand):
                 storage=storage,
                 config=settings.EVENTDESK,
                 stop=stop,
-                batch=batch,
-                threads=threads,
-                patience=patience,
+                **numbers,
                 values_of=values_of,
                 on_batch=lambda topic, partition, events: _advance(bar, events),
                 on_status=lambda status: _show(bar, status),
@@ -74,7 +77,7 @@ class Command(BaseCommand):
                     said = f"{total} {'event' if total == 1 else 'events'} indexed"
                     self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
                     later = Passing(storage=storage, config=settings.EVENTDESK, values_of=values_of, stop=stop, rest=0.0)
-                    pass_all(later, patience or PATIENCE)
+                    pass_all(later, numbers["patience"] or PATIENCE)
                 else:
                     beside = Passing(
                         storage=storage,
@@ -93,6 +96,11 @@ class Command(BaseCommand):
                 raise CommandError(error_message(error, said)) from error
             finally:
                 storage.close()
+
+
+def default_processes() -> int:
+    """Return 2 where this process may use two processors: one then reads while the other writes."""
+    return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def _advance(bar: "tqdm[Any]", events: int) -> None:

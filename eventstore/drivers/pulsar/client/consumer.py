@@ -11,8 +11,8 @@ import pulsar
 from eventstore.drivers.pulsar.access.needs import reading
 from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.messages import Messages
+from eventstore.drivers.pulsar.client.pieces import patience_behind
 from eventstore.drivers.pulsar.client.raw_readers import QUEUE
-from eventstore.drivers.pulsar.client.reader import patience_behind
 from eventstore.drivers.pulsar.connection import BrokerConnection, ConnectionWatch, closed
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import InvalidPosition

@@ -39,25 +39,25 @@ class Messages:
     def __init__(self, topic: str, partition: int, identify: Identify | None = None, *, every_ledger: bool = False) -> None:
         """``identify`` returns the incarnation that a ledger belongs to. It is called for each new ledger with
         ``every_ledger``, and otherwise only for messages with a schema: without one nothing depends on it."""
-        self._positions = Positions(topic, partition)
+        self.positions = Positions(topic, partition)
         self._published, self._schema, self._producer = NO_TIME, "", ""
         self._notes: tuple[str, ...] = ()
         self._identify, self._every_ledger = identify, every_ledger
-        self._identified, self._incarnation = -1, ""
+        self._identified, self.incarnation = -1, ""
 
     def unbroken_to(self, entry: tuple[int, int]) -> tuple[int, int] | None:
         """Return the ledger and entry since which a message came from each entry up to this one, so that no piece of a message
         lies there that waits for others. ``None`` if that is not known."""
-        return self._positions.run if self._positions.run <= entry <= self._positions.at else None
+        return self.positions.run if self.positions.run <= entry <= self.positions.at else None
 
     def of(self, raw: Any) -> Message:
         """Return the message in the client's object, whatever it holds.
 
         Every message passes here, and a ``try`` around it costs nothing (Python 3.11) as long as nothing is raised.
         """
-        position = self._positions.of(raw.message_id())
-        new_entry = self._positions.new_entry
-        if new_entry and self._identify is not None and self._positions.ledger != self._identified:
+        position = self.positions.of(raw.message_id())
+        new_entry = self.positions.new_entry
+        if new_entry and self._identify is not None and self.positions.ledger != self._identified:
             self._tell_incarnation(self._identify, raw)  # outside of what is caught: a reader must not go on
         try:
             if new_entry:
@@ -75,7 +75,7 @@ class Messages:
                 properties=properties or NOTHING,
                 event_time=event_time,
                 schema_version=self._schema,
-                incarnation=self._incarnation,
+                incarnation=self.incarnation,
                 producer=self._producer,
                 notes=self._notes,
             )
@@ -86,11 +86,30 @@ class Messages:
         except Exception as error:  # noqa: BLE001 -- whatever one message does to the client, the others go on
             return self._read_apart(raw, position, error)
 
+    def usual_since(self, raw: Any, id: Any) -> int | None:
+        """Return the publish time of the message in microseconds since 1970, if its entry is usual; otherwise ``None``.
+
+        Of a usual entry, the parts of each message say all (``model.pieces``).
+        """
+        try:
+            milliseconds = raw.publish_timestamp()
+            usual = 0 < milliseconds < AFTER_ALL and raw.int_schema_version() < 0 and raw.encryption_context() is None
+            is_chunk = id.batch_index() < 0 and ";" in str(id)
+        except Exception:  # noqa: BLE001 -- ``of`` finds out what the client fails on
+            return None
+        return int(milliseconds) * 1_000 if usual and not is_chunk else None
+
+    def enter(self, raw: Any, id: Any) -> None:
+        """Enter the usual entry of a message that is not converted. ``of`` begins it again if it needs to."""
+        self.positions.enter(id.ledger_id(), id.entry_id())
+        if self._identify is not None and self.positions.ledger != self._identified:
+            self._tell_incarnation(self._identify, raw)
+
     def _tell_incarnation(self, identify: Identify, raw: Any) -> None:
         if self._every_ledger or _has_schema(raw):
-            ledger, self._positions.ledger = self._positions.ledger, -1  # if this fails, the entry begins again
-            self._incarnation, self._identified = identify(ledger), ledger
-            self._positions.ledger = ledger
+            ledger, self.positions.ledger = self.positions.ledger, -1  # if this fails, the entry begins again
+            self.incarnation, self._identified = identify(ledger), ledger
+            self.positions.ledger = ledger
 
     def _begin_entry(self, raw: Any) -> None:
         """Keep what an entry says once for all of its messages: when, by whom and with which schema it was published."""
@@ -126,7 +145,7 @@ class Messages:
             properties=_part(raw.properties, _NO_TEXTS, failures) or NOTHING,
             event_time=time_of(happened),
             schema_version=self._schema,
-            incarnation=self._incarnation,
+            incarnation=self.incarnation,
             producer=self._producer,
             notes=self._notes,
         )

@@ -20,6 +20,7 @@ from eventstore.drivers.pulsar.client.arrivals import PartitionNews
 from eventstore.drivers.pulsar.client.asked_topics import End
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
+from eventstore.drivers.pulsar.client.pieces import Gathering, milliseconds_until, patience_behind
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
 from eventstore.drivers.pulsar.client.resuming import Begin, RecentReads, is_all, start_after
@@ -30,11 +31,8 @@ from eventstore.drivers.pulsar.positions import entry_of
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
 from eventstore.model.log import READ_BYTES
+from eventstore.model.pieces import Pieces
 
-LINGER_MILLISECONDS = 2
-GATHER_SECONDS = 0.05
-"""How long after the first event to wait for others. Without it, an event every millisecond would first fill the whole
-limit, for seconds. After that, only what has already arrived is taken."""
 SHORTEST_STAY, LONGEST_STAY = 0.5, 3.0
 """Seconds without an event after which a reader disconnects. A new one costs the broker and us about 5 milliseconds each, so
 a reader that was needed again soon after it had gone stays twice as long the next time."""
@@ -52,15 +50,6 @@ next message after one that came again."""
 FEW = 16
 """Messages that are fetched ahead from a terminated topic. Once the broker has sent its last one, the client drops the
 connection, and what waits in its queue comes again."""
-
-
-def patience_behind(first: float) -> int:
-    """Return how many milliseconds to wait for another event if the first one of this call came at ``first`` (monotonic)."""
-    return LINGER_MILLISECONDS if time.monotonic() - first < GATHER_SECONDS else 0
-
-
-def _milliseconds_until(deadline: float) -> int:
-    return max(1, int(1000 * (deadline - time.monotonic())))
 
 
 class PulsarReader:
@@ -90,31 +79,59 @@ class PulsarReader:
         self._connect_if_news(begin.internals)
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        found: list[Message] = []
+        if (deadline := self._ready(timeout)) is None:
+            return found
+        try:
+            self._gather(found, limit, deadline)
+        except Exception as error:  # noqa: BLE001 -- raised again, unless it ends a read that has found something
+            self._note_error(error, bool(found))
+        if found:
+            self._mark(found[0].position.token)
+            self._keep_to_share(len(found), sum([len(message.payload) for message in found]))
+        else:
+            self._leave_if_idle()
+        return found
+
+    def pieces(self, *, limit: int, timeout: float) -> Pieces:
+        """See ``model.pieces.ReadsPieces``."""
+        if (deadline := self._ready(timeout)) is None:
+            return
+        read_next, again = self._reader._reader.read_next, ARRIVE_SECONDS
+        gathering = Gathering(read_next, self._messages, self._after, limit=limit, until=deadline, again=again)
+        while (piece := gathering.next()) is not None:
+            if self._after < gathering.begin:
+                self._mark(gathering.begin)  # of its first piece
+            self._after, self._last = gathering.after, gathering.last
+            yield piece
+        self._repeated = gathering.repeated or self._repeated
+        if gathering.error is not None:
+            self._note_error(gathering.error, gathering.count > 0)
+        if gathering.count:
+            self._keep_to_share(gathering.count, gathering.size)
+        else:
+            self._leave_if_idle()
+
+    def _ready(self, timeout: float) -> float | None:
+        """Connect if there is something to read. Return until when to wait for it, ``None`` if nothing came in time."""
         if self._closed:
             raise closed()
         self._connection.check_open()
-        found: list[Message] = []
         deadline = time.monotonic() + timeout
-        if self._reader is None:
-            if not self._connected_by(deadline):
-                return found
-            deadline = max(deadline, time.monotonic() + ARRIVE_SECONDS)
-        try:
-            self._gather(found, limit, deadline)
-        except pulsar.PulsarException as error:
+        if self._reader is not None:
+            return deadline
+        return max(deadline, time.monotonic() + ARRIVE_SECONDS) if self._connected_by(deadline) else None
+
+    def _note_error(self, error: Exception, found: bool) -> None:
+        """Deal with an error that ended a read. Raises it if nothing was found before."""
+        if isinstance(error, pulsar.PulsarException):
             if not found and self._reader.is_connected():
                 raise self._connection.translated(type(error).__name__) from error
-        except Exception:
-            self._disconnect()  # the message is gone from the client's queue: the next read gets it again
-            self._drained = None
-            if not found:
-                raise
+            return
+        self._disconnect()  # the message is gone from the client's queue: the next read gets it again
+        self._drained = None
         if not found:
-            self._leave_if_idle()
-        else:
-            self._mark(found[0])
-            self._keep_to_share(found)
-        return found
+            raise error
 
     def call_on_news(self, call: Callable[[], None]) -> None:
         self._news.call_on_news(call)
@@ -137,7 +154,7 @@ class PulsarReader:
         monotonic = time.monotonic
         room, left, last = READ_BYTES, limit, self._last
         first = 0.0
-        patience = _milliseconds_until(deadline)
+        patience = milliseconds_until(deadline)
         try:
             while left > 0 and room > 0:
                 raw = read_next(patience)
@@ -147,7 +164,7 @@ class PulsarReader:
                     self._repeated = token
                     if not found:
                         deadline = max(deadline, monotonic() + ARRIVE_SECONDS)
-                    patience = patience_behind(first) if found else _milliseconds_until(deadline)
+                    patience = patience_behind(first) if found else milliseconds_until(deadline)
                     continue
                 found.append(message)
                 after, last = token, raw
@@ -155,16 +172,16 @@ class PulsarReader:
                 left -= 1
                 # The queue may be empty only for a moment, between two deliveries.
                 first = first or monotonic()
-                patience = LINGER_MILLISECONDS if monotonic() - first < GATHER_SECONDS else 0
+                patience = patience_behind(first)
         except pulsar.Timeout:
             return
         finally:
             self._after, self._last = after, last
 
-    def _mark(self, message: Message) -> None:
+    def _mark(self, token: str) -> None:
         self._quiet_since = time.monotonic()
         self._delivered = True
-        self._recent.note(message.position.token, self._quiet_since)
+        self._recent.note(token, self._quiet_since)
 
     # -- connecting
 
@@ -270,14 +287,13 @@ class PulsarReader:
         stay = LONGEST_STAY if self._doubt and not self._delivered else self._stay
         return now - max(self._standing[1], self._quiet_since) >= stay
 
-    def _keep_to_share(self, found: Sequence[Message]) -> None:
+    def _keep_to_share(self, read: int, size: int) -> None:
         """Fetch less or more ahead if the share has changed much. What was fetched and not read comes again."""
         share = self._share
         if share is None:
             return
-        size = sum([len(message.payload) for message in found])
         batch = self._last.message_id().batch_index()
-        if self._ahead.note(share, read=len(found), size=size, in_an_entry=max(0, batch) + 1):
+        if self._ahead.note(share, read=read, size=size, in_an_entry=max(0, batch) + 1):
             try:
                 fresh = self._open(self._source.look_up(), share)
             except EventStoreError:

@@ -1,0 +1,94 @@
+"""Reading processes: what they read comes in order and once, and what becomes of them is told to whoever reads with them."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from eventstore.index.processes import remote
+from eventstore.index.processes.remote import Process, Processes, ProcessGone, ReadingFailed
+from eventstore.model.errors import MadeAnew
+from eventstore.model.events import Position
+from eventstore.model.tokens import encode
+from tests.contract.helpers import eventually
+from tests.reading_elsewhere import NumberedStorage
+
+MOST = 1_000
+
+
+def after(number: int, topic: str = "numbers") -> Position:
+    return Position(topic=topic, partition=0, token=encode(1, number, 0))
+
+
+@pytest.fixture
+def process() -> Iterator[Process]:
+    process = Process(partial(NumberedStorage, count=MOST))
+    try:
+        assert eventually(lambda: process.ready)
+        yield process
+    finally:
+        process.end()
+        assert not is_there(process.pid)
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def tokens(reader: Any, limit: int) -> list[str]:
+    return [message.position.token for piece in reader.pieces(limit=limit, timeout=0.0) for message in piece]
+
+
+def test_what_is_read_elsewhere_comes_in_order_and_once_and_its_errors_as_they_are(process: Process) -> None:
+    numbers, others = process.open(after(10)), process.open(after(500))
+    found = [tokens(numbers, 100), tokens(others, 300), tokens(numbers, 100), tokens(others, 300), tokens(others, 300)]
+    assert found[0] + found[2] == [encode(1, number, 0) for number in range(11, 211)]
+    assert found[1] + found[3] == [encode(1, number, 0) for number in range(501, MOST)]
+    assert found[4] == []
+    with pytest.raises(MadeAnew, match="made anew"):
+        tokens(process.open(after(1, "made anew")), 10)
+    with pytest.raises(ReadingFailed, match=r"KeyError at reading_elsewhere.py"):
+        tokens(process.open(after(1, "broken")), 10)
+    numbers.close()
+    assert tokens(process.open(after(10)), 1) == [encode(1, 11, 0)]  # the others are not disturbed
+
+
+def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_its_place() -> None:
+    processes = Processes(Opening(), 1)  # type: ignore[arg-type]
+    try:
+        assert processes.one() is None  # it has only just been started
+        assert eventually(lambda: processes.one() is not None)
+        first = processes.one()
+        assert first is not None
+        reader = first.open(after(1))
+        os.kill(first.pid, signal.SIGTERM)  # as a supervisor does to all of an indexer's processes: its readers are still used
+        assert len(tokens(reader, 10)) == 10
+        os.kill(first.pid, signal.SIGKILL)
+        with pytest.raises(ProcessGone):
+            while True:
+                tokens(reader, 1)
+        reader.close()
+        assert eventually(lambda: processes.one() not in (None, first))
+    finally:
+        processes.end()
+    assert not is_there(first.pid)
+
+
+class Opening:
+    def opener(self) -> Callable[[], NumberedStorage]:
+        return partial(NumberedStorage, count=MOST)
+
+
+def test_a_process_without_a_reader_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "IDLE_SECONDS", 0.0)
+    process = Process(partial(NumberedStorage, count=MOST))
+    assert eventually(lambda: process.gone and not is_there(process.pid))
+    with pytest.raises(ProcessGone):
+        process.open(after(1))
