@@ -21,14 +21,11 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.older_build import ROOT, older_build
 from benchmarks.running import report, say, setting
 
-ROOT = Path(__file__).resolve().parents[1]
 BASE = os.environ.get("BASE", "7cd6e28")
 KINDS = ("page", "json", "rows")
 AFTER = {"rules": "", "clear": "_clear", "nothing": "_nothing"}
@@ -36,7 +33,7 @@ AFTER = {"rules": "", "clear": "_clear", "nothing": "_nothing"}
 
 def main() -> None:
     rounds = setting("ROUNDS", 5)
-    with _before() as before:
+    with older_build(BASE) as before:
         measured: dict[str, list[float]] = {}
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
@@ -71,22 +68,6 @@ def _told(command: list[str], tree: Path, more: dict[str, str]) -> dict[str, flo
     environment = {**os.environ, "PYTHONPATH": str(tree), **more}
     done = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.PIPE, check=True)
     return {name: value for name, value in json.loads(done.stdout.splitlines()[-1]).items() if isinstance(value, int | float)}
-
-
-@contextmanager
-def _before() -> Iterator[Path]:
-    """A work tree of the commit before, which is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder:
-        tree = Path(folder) / "before"
-        _git("worktree", "add", "--detach", str(tree), BASE)
-        try:
-            yield tree
-        finally:
-            _git("worktree", "remove", "--force", str(tree))
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=sys.stderr)
 
 
 if __name__ == "__main__":
