@@ -33,12 +33,12 @@ class UsualEvents(Struct, kw_only=True, array_like=True, gc=False):
     nothing of use.
     """
 
-    ids: list[str]
+    ids: Sequence[str]
     types: list[str]
     aggregates: list[tuple[str, str]]
     times: list[int]
-    correlations: list[str]
-    causations: list[str]
+    correlations: Sequence[str]
+    causations: Sequence[str]
     sequences: dict[int, tuple[str, str]]
     left: list[int]
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 from eventstore.model.events import Message
 from eventstore.model.log import Reader
 
-MOST_IN_A_PIECE = 500
-"""Messages. About an entry of the broker's: this many stay in the processor's cache until they are dealt with."""
+MOST_IN_A_PIECE = 64
+"""Messages. So few stay in the processor's cache until they are dealt with. With 500, reading took half as long again."""
 
 
 class Piece(Struct, frozen=True, kw_only=True, gc=False):

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.contract.helpers import eventually
 from tests.reading_elsewhere import NumberedStorage
 
 MOST = 1_000
+OPENER: Any = partial(NumberedStorage, count=MOST)
 
 
 def after(number: int, topic: str = "numbers") -> Position:
@@ -25,7 +26,7 @@ def after(number: int, topic: str = "numbers") -> Position:
 
 @pytest.fixture
 def process() -> Iterator[Process]:
-    process = Process(partial(NumberedStorage, count=MOST))
+    process = Process(OPENER)
     try:
         assert eventually(lambda: process.ready)
         yield process
@@ -82,13 +83,13 @@ def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_
 
 
 class Opening:
-    def opener(self) -> Callable[[], NumberedStorage]:
-        return partial(NumberedStorage, count=MOST)
+    def opener(self) -> Any:
+        return OPENER
 
 
 def test_a_process_without_a_reader_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "IDLE_SECONDS", 0.0)
-    process = Process(partial(NumberedStorage, count=MOST))
+    process = Process(OPENER)
     assert eventually(lambda: process.gone and not is_there(process.pid))
     with pytest.raises(ProcessGone):
         process.open(after(1))

@@ -46,6 +46,8 @@ class OpenPartition:
     """Set while another process reads it. ``reader`` is closed then."""
     at: Position | None = None
     """The last position that was read, if there is one."""
+    full: int = 0
+    """How many reads in a row have returned much."""
     failed: bool = False
     fresh: bool = True
     idle: bool = False

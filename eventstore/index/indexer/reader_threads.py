@@ -21,10 +21,9 @@ from eventstore.index.indexer.failures import database_error_text
 from eventstore.index.indexer.made_anew import PartitionMadeAnew
 from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.processes.remote import Processes, ProcessGone, ReadingFailed
-from eventstore.index.writing.drafting import Ways, joined
+from eventstore.index.writing.drafting import Ways
 from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.partition import CheckpointMoved, Memory
-from eventstore.index.writing.prepared_batch import PreparedBatch
 from eventstore.model.errors import EventStoreError, UnknownTopic, place_of
 from eventstore.model.events import Message
 from eventstore.model.pieces import Piece
@@ -35,8 +34,8 @@ log = logging.getLogger(__name__)
 
 BUSY_WAIT = 0.02
 """Seconds that a read waits if the partition has just delivered."""
-MUCH = 5_000
-"""A read of so many events is worth another process: there are more, and they take longer than the change."""
+MUCH, OFTEN_MUCH = 5_000, 2
+"""So many events in so many reads in a row are worth another process: more wait, and take longer than to start it."""
 HOME_AFTER = 0.2
 """A partition comes back from another process when it is asked only every so many seconds: about a second without an event."""
 
@@ -119,8 +118,10 @@ class Readers:
             opened = assigned.open(self.storage, self.memory, self._ways)
             opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
         limit = assigned.narrowing.limit(self.batch)
-        parts = [self._prepare(opened, piece) for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT)]
-        if not parts:
+        for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT):
+            self._draft(opened, piece)
+        prepared = opened.drafter.taken()
+        if prepared is None:
             pause = assigned.backoff_idle()
             if opened.remote is not None and pause >= HOME_AFTER:
                 self._come_home(opened)
@@ -128,10 +129,10 @@ class Readers:
         assigned.pause = 0.0
         opened.fresh = opened.idle = False
         opened.queued += 1
-        prepared = joined(parts)
         opened.at = prepared.last
         self.queue.put(Batch(opened=opened, prepared=prepared))
-        if len(prepared) >= min(MUCH, limit):
+        opened.full = opened.full + 1 if len(prepared) >= min(MUCH, limit) else 0
+        if opened.full >= OFTEN_MUCH:
             self._move_out(opened)
         return 0.0
 
@@ -153,13 +154,14 @@ class Readers:
             opened.reader = self.storage.log.open_reader(opened.at.topic, opened.at.partition, after=opened.at)
             opened.reader.call_on_news(partial(self.schedule.hurry, opened.assigned))
 
-    def _prepare(self, opened: OpenPartition, piece: Piece | UsualPiece | Sequence[Message]) -> PreparedBatch:
+    def _draft(self, opened: OpenPartition, piece: Piece | UsualPiece | Sequence[Message]) -> None:
         assigned = opened.assigned
         if isinstance(piece, UsualPiece) or not (opened.fresh and assigned.narrowing.is_found):
-            return opened.drafter.prepare(piece)
+            opened.drafter.add(piece)
+            return
         messages = piece.messages() if isinstance(piece, Piece) else piece
         events = [unreadable_event(message, assigned.narrowing.words) for message in messages]
-        return prepare_events(assigned.topic, opened.writing.key, events, self.values_of)
+        opened.drafter.add_prepared(prepare_events(assigned.topic, opened.writing.key, events, self.values_of))
 
 
 def log_failure(assigned: AssignedPartition, error: Exception) -> None:

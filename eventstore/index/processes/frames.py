@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from eventstore.envelope.usual import UsualPiece
+from eventstore.index.tables.texts import PackedTexts
+from eventstore.index.tables.usual import TEXTS
 from eventstore.model.events import Message, Position
 
 
@@ -34,10 +36,37 @@ Request = Open | Read | Close
 
 
 class Found(Struct, array_like=True, gc=False):
-    """Some consecutive events: usual ones read, or messages as they are."""
+    """Some consecutive events: usual ones read, or messages as they are.
+
+    ``packed`` has the usual ones' ids, correlations and causations, each as ``PackedTexts`` if it can be; empty if not.
+    """
 
     usual: UsualPiece | None
     messages: list[Message]
+    packed: tuple[bytes, ...] = ()
+
+
+def found_usual(piece: UsualPiece) -> Found:
+    """Return a packed piece as it is sent. It is of no use afterwards."""
+    parts: list[bytes] = []
+    for name in TEXTS:
+        texts = getattr(piece.events, name)
+        if isinstance(texts, PackedTexts):
+            parts += [texts.uuids, texts.marks]
+            setattr(piece.events, name, [])
+        else:
+            parts += [b"", b""]
+    return Found(piece, [], tuple(parts))
+
+
+def content_of(found: Found) -> UsualPiece | list[Message]:
+    """Return what was sent."""
+    if found.usual is None:
+        return found.messages
+    for name, uuids, marks in zip(TEXTS, found.packed[::2], found.packed[1::2], strict=True):
+        if marks:
+            setattr(found.usual.events, name, PackedTexts(uuids, marks))
+    return found.usual
 
 
 class Reply(Struct, array_like=True, gc=False):

@@ -16,7 +16,19 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from eventstore.envelope.usual import UsualPiece, UsualTimes, usual_piece
-from eventstore.index.processes.frames import READY, Close, Found, Open, Read, Reply, Request, decode_request, encode
+from eventstore.index.processes.frames import (
+    READY,
+    Close,
+    Found,
+    Open,
+    Read,
+    Reply,
+    Request,
+    decode_request,
+    encode,
+    found_usual,
+)
+from eventstore.index.tables.usual import Merger, pack
 from eventstore.model.errors import EventStoreError, words_of
 from eventstore.model.events import Position
 from eventstore.model.log import Reader
@@ -80,10 +92,17 @@ class Reading:
 
     def _read(self, number: int, limit: int, timeout: float) -> bytes:
         reader, times = self._readers[number]
-        found = []
+        found: list[Found] = []
+        merger = Merger()
         for piece in pieces_of(reader, limit=limit, timeout=timeout):
             read = usual_piece(piece, times) if isinstance(piece, Piece) else list(piece)
-            found.append(Found(read, []) if isinstance(read, UsualPiece) else Found(None, read))
+            before = merger.add(pack(read)) if isinstance(read, UsualPiece) else merger.take()
+            if before is not None:
+                found.append(found_usual(before))
+            if not isinstance(read, UsualPiece):
+                found.append(Found(None, read))
+        if (rest := merger.take()) is not None:
+            found.append(found_usual(rest))
         return encode(Reply(number, found, None, self._logged.taken()))
 
     def _close(self, number: int) -> bytes:
@@ -102,8 +121,8 @@ def main(descriptor: int) -> None:
     storage = open_storage()
     asked: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=_serve, args=(Reading(connection, storage, logged), asked), daemon=True).start()
-    connection.send_bytes(encode(Reply(READY, [])))
     try:
+        connection.send_bytes(encode(Reply(READY, [])))
         while True:
             asked.put(decode_request(connection.recv_bytes()))
     except (EOFError, OSError):

@@ -14,7 +14,7 @@ from itertools import count
 from multiprocessing.connection import Connection
 
 from eventstore.envelope.usual import UsualPiece
-from eventstore.index.processes.frames import READY, Close, Open, Read, Reply, Request, decode_reply, encode
+from eventstore.index.processes.frames import READY, Close, Open, Read, Reply, Request, content_of, decode_reply, encode
 from eventstore.model import errors
 from eventstore.model.errors import EventStoreError, StoreUnreachable
 from eventstore.model.events import Message, Position
@@ -27,6 +27,8 @@ ANSWER_SECONDS = 60.0
 MOST_AHEAD = 4
 """While a process has more readers than this, none of them reads ahead: each batch may take some megabytes."""
 END_SECONDS = 3.0
+RESTART_SECONDS = 2.0
+"""From the end of a process that was not asked to, until another one is started."""
 IDLE_SECONDS = 30.0
 """A process without a reader ends after this time: it takes some 70 MB."""
 
@@ -54,7 +56,7 @@ class Process:
         self._answers: dict[int, Future[Reply]] = {}
         self._readers: set[int] = set()
         self._idle_since = time.monotonic()
-        self.ready, self.gone = False, False
+        self.ready = self.gone = self.failed = False
         self._connection.send_bytes(pickle.dumps(open_storage))
         threading.Thread(target=self._receive, name="index process", daemon=True).start()
 
@@ -123,6 +125,7 @@ class Process:
                     self._take(decode_reply(self._connection.recv_bytes()))
         except (EOFError, OSError):
             if not self.gone:
+                self.failed = True
                 log.warning("A reading process has ended unasked. Its partitions go on at their checkpoints.")
         finally:
             self.gone = True
@@ -172,7 +175,7 @@ class RemoteReader:
         if reply.found and len(self._process) <= MOST_AHEAD:
             self._asked = self._process.read(self._number, limit, timeout)
         for found in reply.found:
-            yield found.messages if found.usual is None else found.usual
+            yield content_of(found)
 
     def close(self) -> None:
         self._process.close(self._number)
@@ -187,14 +190,25 @@ class Processes:
         self._most = most if self._open_storage is not None else 0
         self._lock = threading.Lock()
         self._running: list[Process] = []
+        self._not_before = 0.0
 
     def one(self) -> Process | None:
         """Return the process with the fewest readers; ``None`` if none is ready yet. Those that are missing are started."""
         with self._lock:
+            if any(process.failed for process in self._running):
+                self._not_before = time.monotonic() + RESTART_SECONDS
             self._running = [process for process in self._running if not process.gone]
-            if len(self._running) < self._most and self._open_storage is not None:
-                self._running.append(Process(self._open_storage))
+            if len(self._running) < self._most and time.monotonic() >= self._not_before:
+                self._start()
             return min((process for process in self._running if process.ready), key=len, default=None)
+
+    def _start(self) -> None:
+        assert self._open_storage is not None
+        try:
+            self._running.append(Process(self._open_storage))
+        except OSError as error:
+            self._not_before = time.monotonic() + RESTART_SECONDS
+            log.warning("A reading process cannot be started (%s): the indexer reads by itself.", type(error).__name__)
 
     def end(self) -> None:
         with self._lock:

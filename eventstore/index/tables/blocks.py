@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import msgspec
 
-from eventstore.index.tables.keys import pack_uuids, unpack_uuid
+from eventstore.index.tables.texts import PackedTexts, pack_uuids, together, unpack_uuid
 from eventstore.model.events import NO_TIME
 
 FULL = 256
@@ -61,7 +61,11 @@ class Columns(msgspec.Struct, kw_only=True):
         """Append the events of ``other``."""
         place = len(self)
         for name in _LISTS:
-            getattr(self, name).extend(getattr(other, name))
+            mine, others = getattr(self, name), getattr(other, name)
+            if isinstance(mine, PackedTexts) or isinstance(others, PackedTexts):
+                setattr(self, name, together([mine, others]))
+            else:
+                mine.extend(others)
         self.values.update({place + number: values for number, values in other.values.items()})
 
     def part(self, start: int, end: int) -> "Columns":
@@ -163,6 +167,8 @@ def _unpacked(name: str, packed: Any, count: int) -> Sequence[Any]:
 
 def _packed_ids(texts: Sequence[str]) -> Any:
     """Pack UUIDs into sixteen bytes each, with a mark for each place that has one. Other texts stay as they are."""
+    if isinstance(texts, PackedTexts):
+        return [texts.uuids, texts.marks if 0 in texts.marks else b""]
     present = [text for text in texts if text]
     packed = pack_uuids(present)
     if packed is None:

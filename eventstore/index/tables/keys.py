@@ -12,13 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eventstore.index.tables.texts import PackedTexts, pack_uuids
+
 Hashes = NDArray[np.uint64]
+Places = NDArray[np.uint64]
 
 BITS = 48
 _SALT = 0xD6E8FEB86659FD93
 _WORD = (1 << 64) - 1
-_UUID = 36
-_DASHES = (8, 13, 18, 23)
 
 
 class Link(IntEnum):
@@ -59,10 +60,21 @@ def hashed(key: Key, text: str, link: Link = Link.EVENT) -> int:
 
 def hashes(key: Key, texts: Sequence[str], link: Link = Link.EVENT) -> Hashes:
     """Return the hash of each text, in the same order."""
+    if isinstance(texts, PackedTexts) and 0 not in texts.marks:
+        return _hashes_of_uuids(key, texts.uuids, link)
     packed = pack_uuids(texts)
     if packed is None:
         return np.array([hashed(key, text, link) for text in texts], dtype=np.uint64)
     return _hashes_of_uuids(key, packed, link)
+
+
+def hashes_of_present(key: Key, texts: Sequence[str], link: Link) -> tuple[Hashes, Places]:
+    """Return the hash of each text that is not empty, and the place of each."""
+    if isinstance(texts, PackedTexts):
+        places = np.flatnonzero(np.frombuffer(texts.marks, dtype=np.uint8)).astype(np.uint64)
+        return _hashes_of_uuids(key, texts.uuids, link), places
+    which = [place for place, text in enumerate(texts) if text]
+    return hashes(key, [texts[place] for place in which], link), np.array(which, dtype=np.uint64)
 
 
 def _hashes_of_uuids(key: Key, packed: bytes, link: Link) -> Hashes:
@@ -84,27 +96,3 @@ def _mixed(words: Hashes) -> Hashes:
 def value_hash(key: Key, name: int, text: str) -> int:
     """Return the hash of a searchable value. ``name`` is the number of its name."""
     return hashed(key, f"{name}\0{text}", Link.VALUE)
-
-
-def pack_uuids(texts: Sequence[str]) -> bytes | None:
-    """Return sixteen bytes for each text if all are UUIDs in the usual form (lower case, dashes); otherwise ``None``."""
-    if not set(map(len, texts)) <= {_UUID}:  # each by itself: a shorter and a longer text may look like two UUIDs when joined
-        return None
-    whole = "".join(texts)
-    count = len(texts)
-    if not whole.isascii():
-        return None
-    if any(whole[place::_UUID] != "-" * count for place in _DASHES) or whole.count("-") != 4 * count:
-        return None
-    digits = whole.replace("-", "")
-    try:
-        packed = bytes.fromhex(digits)
-    except ValueError:
-        return None
-    return packed if packed.hex() == digits else None
-
-
-def unpack_uuid(packed: bytes, number: int) -> str:
-    """Return the text of the UUID at this place, counted from 0."""
-    digits = packed[16 * number : 16 * number + 16].hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -20,6 +20,8 @@ from eventstore.envelope.usual import UsualPiece, UsualTimes, usual_piece
 from eventstore.index.tables.blocks import Columns
 from eventstore.index.tables.keys import Key
 from eventstore.index.tables.sequences import source_key
+from eventstore.index.tables.texts import together
+from eventstore.index.tables.usual import TEXTS, Merger, pack
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.prepared_batch import EPOCH, PreparedBatch, Read, assemble
@@ -43,7 +45,8 @@ class Drafter:
 
     def __init__(self, topic: Topic, key: Key, ways: Ways) -> None:
         self._topic, self._key, self._ways = topic, key, ways
-        self._times = UsualTimes()
+        self._times, self._merger = UsualTimes(), Merger()
+        self._parts: list[PreparedBatch] = []
         mapping = mapping_for(topic.name, tuple(ways.mappings)) if ways.mappings else None
         values = ways.values_of is not None and not (
             isinstance(ways.values_of, DeclaredValues) and not ways.values_of.written_of(topic)
@@ -51,11 +54,30 @@ class Drafter:
         self.usual = not (topic.derived or values or (mapping is not None and mapping.before_envelope))
         """Whether the topic's usual events can go straight to columns."""
 
-    def prepare(self, piece: Piece | UsualPiece | Sequence[Message]) -> PreparedBatch:
-        """Prepare one piece. Raises ``StoreUnreachable`` as ``events_in`` does."""
+    def add(self, piece: Piece | UsualPiece | Sequence[Message]) -> None:
+        """Add what was read next. Raises ``StoreUnreachable`` as ``events_in`` does; the batch is of no use then."""
         if isinstance(piece, Piece):
-            piece = usual_piece(piece, self._times) if self.usual else piece.messages()
-        return self._prepare_usual(piece) if isinstance(piece, UsualPiece) else self._prepare_whole(piece)
+            read = usual_piece(piece, self._times) if self.usual else piece.messages()
+            piece = pack(read) if isinstance(read, UsualPiece) else read
+        if not isinstance(piece, UsualPiece):
+            self.add_prepared(self._prepare_whole(piece))
+        elif (before := self._merger.add(piece)) is not None:
+            self._parts.append(self._prepare_usual(before))
+
+    def add_prepared(self, part: PreparedBatch) -> None:
+        """Add events that are prepared already."""
+        self._flush()
+        self._parts.append(part)
+
+    def taken(self) -> PreparedBatch | None:
+        """Return what was added since the last call as one batch; ``None`` if nothing was."""
+        self._flush()
+        parts, self._parts = self._parts, []
+        return joined(parts) if parts else None
+
+    def _flush(self) -> None:
+        if (usual := self._merger.take()) is not None:
+            self._parts.append(self._prepare_usual(usual))
 
     def _prepare_whole(self, messages: Sequence[Message]) -> PreparedBatch:
         events = events_in(messages, self._ways.mappings, self._ways.decode)
@@ -78,6 +100,8 @@ class Drafter:
             incarnation=piece.incarnation,
         )
         if piece.whole:
+            for name in TEXTS:
+                setattr(columns, name, list(getattr(columns, name)))
             _fill(read, events.left, self._prepare_whole(piece.whole))
         return assemble(self._key, read)
 
@@ -127,8 +151,9 @@ def joined(parts: Sequence[PreparedBatch]) -> PreparedBatch:
 
 
 def _columns(parts: Sequence[Columns]) -> Columns:
-    names = ("tokens", "published", *_NAMES)
+    names = [name for name in ("tokens", "published", *_NAMES) if name not in TEXTS]
     found: dict[str, Any] = {name: list(chain.from_iterable(getattr(part, name) for part in parts)) for name in names}
+    found |= {name: together([getattr(part, name) for part in parts]) for name in TEXTS}
     return Columns(**found)
 
 

@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from eventstore.index.tables.blocks import UNREADABLE, Columns
-from eventstore.index.tables.keys import Hashes, Key, Link, hashes
+from eventstore.index.tables.keys import Hashes, Key, Link, Places, hashes, hashes_of_present
 from eventstore.index.tables.sequences import source_key
 from eventstore.index.writing.copy_origin import key_of_unreadable, original_of
 from eventstore.index.writing.streams import AggregateKey
@@ -21,7 +20,6 @@ from eventstore.model.events import NO_TIME, Event, Message, Position, Topic
 
 Stored = tuple[str, str]
 """A searchable value: its name, and its text or hash."""
-Places = NDArray[np.uint64]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -174,8 +172,7 @@ def _links(key: Key, columns: Columns) -> tuple[Hashes, Places]:
         (Link.CAUSATION, columns.causations),
         (Link.ORIGINAL, columns.originals),
     ):
-        which = [place for place, text in enumerate(texts) if text]
-        if which:
-            found.append(hashes(key, [texts[place] for place in which], link))
-            places.append(np.array(which, dtype=np.uint64))
+        of_link, places_of_link = hashes_of_present(key, texts, link)
+        found.append(of_link)
+        places.append(places_of_link)
     return np.concatenate(found), np.concatenate(places)

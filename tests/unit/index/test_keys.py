@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.index.tables.keys import BITS, Link, hashed, hashes, key_of, pack_uuids, unpack_uuid
+from eventstore.index.tables.keys import BITS, Link, hashed, hashes, key_of
+from eventstore.index.tables.texts import pack_uuids, unpack_uuid
 from tests.hostile import NAMES
 
 KEY, OTHER_KEY = key_of(bytes(range(32))), key_of(bytes(range(1, 33)))
