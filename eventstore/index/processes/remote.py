@@ -126,7 +126,7 @@ class Process:
         except (EOFError, OSError):
             if not self.gone:
                 self.failed = True
-                log.warning("A reading process has ended unasked. Its partitions go on at their checkpoints.")
+                log.warning("A reading process has ended unasked. Its partitions continue at their checkpoints.")
         finally:
             self.gone = True
             with self._lock:
@@ -208,7 +208,7 @@ class Processes:
             self._running.append(Process(self._open_storage))
         except OSError as error:
             self._not_before = time.monotonic() + RESTART_SECONDS
-            log.warning("A reading process cannot be started (%s): the indexer reads by itself.", type(error).__name__)
+            log.warning("A reading process cannot be started (%s): the indexer's own process reads.", type(error).__name__)
 
     def end(self) -> None:
         with self._lock:

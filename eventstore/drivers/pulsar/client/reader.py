@@ -20,7 +20,7 @@ from eventstore.drivers.pulsar.client.arrivals import PartitionNews
 from eventstore.drivers.pulsar.client.asked_topics import End
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
-from eventstore.drivers.pulsar.client.pieces import Gathering, milliseconds_until, patience_behind
+from eventstore.drivers.pulsar.client.pieces import ARRIVE_SECONDS, Gathering, milliseconds_until, patience_behind
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
 from eventstore.drivers.pulsar.client.resuming import Begin, RecentReads, is_all, start_after
@@ -44,9 +44,6 @@ open."""
 SHORTEST_DOUBT, LONGEST_DOUBT = 2.0, 30.0
 """For so long a reader counts an end behind its last event as read. Mostly there is nothing to deliver: markers, pieces of a
 message. But a broker that pauses, or reads a ledger from a slow store, is silent as well. So the reader comes back."""
-ARRIVE_SECONDS = 0.1
-"""For so long a reader that has just been opened waits for an event, since it was opened because there is one, and for the
-next message after one that came again."""
 FEW = 16
 """Messages that are fetched ahead from a terminated topic. Once the broker has sent its last one, the client drops the
 connection, and what waits in its queue comes again."""
@@ -97,8 +94,8 @@ class PulsarReader:
         """See ``model.pieces.ReadsPieces``."""
         if (deadline := self._ready(timeout)) is None:
             return
-        read_next, again = self._reader._reader.read_next, ARRIVE_SECONDS
-        gathering = Gathering(read_next, self._messages, self._after, limit=limit, until=deadline, again=again)
+        read_next = self._reader._reader.read_next
+        gathering = Gathering(read_next, self._messages, self._after, limit=limit, until=deadline)
         while (piece := gathering.next()) is not None:
             if self._after < gathering.begin:
                 self._mark(gathering.begin)  # of its first piece

@@ -20,6 +20,9 @@ LINGER_MILLISECONDS = 2
 GATHER_SECONDS = 0.05
 """How long after the first event to wait for others. Without it, an event every millisecond would first fill the whole
 limit, for seconds. After that, only what has already arrived is taken."""
+ARRIVE_SECONDS = 0.1
+"""For so long a reader that has just been opened waits for an event, since it was opened because there is one, and for the
+next message after one that came again."""
 BETWEEN_LOOKS = 16
 """Messages between two looks at the clock, which costs as much as a part of a message."""
 
@@ -57,7 +60,14 @@ class Gathering:
     """
 
     def __init__(
-        self, read_next: Callable[[int], Any], messages: Messages, after: str, *, limit: int, until: float, again: float
+        self,
+        read_next: Callable[[int], Any],
+        messages: Messages,
+        after: str,
+        *,
+        limit: int,
+        until: float,
+        again: float = ARRIVE_SECONDS,
     ) -> None:
         """``again``: seconds that are waited for the next message after one that came again."""
         self._read_next, self._messages = read_next, messages

@@ -109,12 +109,10 @@ def usual_piece(piece: Piece, times: UsualTimes) -> UsualPiece | list[Message]:
 
 def read_usual(topic: str, keys: Sequence[str], properties: Sequence[Mapping[str, str]], times: UsualTimes) -> UsualEvents:
     """Return the events of these messages, each given by its key (empty: none) and its properties."""
-    ids: list[str] = []
-    types: list[str] = []
+    texts_of: tuple[list[str], ...] = ([], [], [], [])
+    ids, types, correlations, causations = texts_of
     aggregates: list[tuple[str, str]] = []
     micros: list[int] = []
-    correlations: list[str] = []
-    causations: list[str] = []
     sequences: dict[int, tuple[str, str]] = {}
     left: list[int] = []
     topic_type, time_of = last_segment(topic), times.of
@@ -130,8 +128,7 @@ def read_usual(topic: str, keys: Sequence[str], properties: Sequence[Mapping[str
         texts = f"{id}{type}{aggregate_type}{aggregate_id}{correlation}{causation}{sequence}"
         if (
             time is None
-            or not (id and type and source and aggregate_id and aggregate_type)
-            or get("ce_specversion") != "1.0"
+            or not (id and type and source and aggregate_id and aggregate_type and get("ce_specversion") == "1.0")
             or not texts.isprintable()
             or len(texts) * (1 if texts.isascii() else 4) > MAX_PART
             or not names.keys().isdisjoint(UNUSUAL)
