@@ -1,4 +1,4 @@
-"""Who acts on the command line.
+"""Who acts: somebody on a page, or on the command line.
 
 ``--as NAME`` names a person of the desk, whose role decides as it does on a page. Without it the operating system's user acts,
 recorded as "root (command line)" and trusted like an admin: a shell on the server is beyond the access table, and the record
@@ -10,12 +10,17 @@ from argparse import ArgumentParser
 
 from django.core.management.base import CommandError
 
-from dashboard.access.policy import COMMAND_LINE, SHELL
+from dashboard.access.policy import COMMAND_LINE, PAGE, SHELL
 from dashboard.access.scopes import EVERYTHING, Scope, scope_of
 from dashboard.models import Person
 from eventstore.actions import Actor
 from eventstore.config import shell_command
 from eventstore.model import NotAllowed
+
+
+def page_actor(name: str) -> Actor:
+    """The person of this name, who acts on a page."""
+    return Actor(name=name, via=PAGE)
 
 
 def add_as_option(parser: ArgumentParser) -> None:

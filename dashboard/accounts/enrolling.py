@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import mark_safe
 
 from dashboard.access import login_limit
+from dashboard.access.actors import page_actor
 from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import account
-from dashboard.access.policy import PAGE
 from dashboard.accounts import sessions
 from dashboard.accounts.action_rules import ENROL
 from dashboard.accounts.proving import LONGEST_CODE, Proof, limits_reached, refused
@@ -23,7 +23,7 @@ from dashboard.accounts.second_factor import enrol, new_secret, unconfirmed
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person
 from dashboard.web.pages import render
-from eventstore.actions import Actor, perform
+from eventstore.actions import perform
 from eventstore.model import NotAllowed
 
 SECRET = "new_second_factor"  # noqa: S105 - the key of a session
@@ -53,7 +53,7 @@ def enrolled(request: HttpRequest, person: Person, code: str) -> Sequence[str] |
 
     Wrong codes are limited as those of a login are: each is on the record.
     """
-    actor = Actor(name=person.username, via=PAGE)
+    actor = page_actor(person.username)
     begun = login_limit.begin_code(person.username, client_address(request))
     if isinstance(begun, login_limit.Refused):
         return refused(request, person, actor, begun)

@@ -5,8 +5,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.urls import path, reverse
 
+from dashboard.access.actors import page_actor
 from dashboard.access.command_actions import account
-from dashboard.access.policy import PAGE
 from dashboard.accounts import enrolling, second_factor, sessions
 from dashboard.accounts.action_rules import ENROL, NEW_CODES, REMOVE_OWN
 from dashboard.accounts.proving import Proof, of_code, of_password
@@ -17,7 +17,7 @@ from dashboard.models import Person
 from dashboard.privacy.by_reason import reveals
 from dashboard.web.pages import page, person_of, problem, render
 from dashboard.web.problems import Problem
-from eventstore.actions import Action, Actor, perform
+from eventstore.actions import Action, perform
 
 
 @page(OWN)
@@ -48,7 +48,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     wrong = of_code(request, person, request.POST.get("code", ""), by=person).problem
     if wrong:
         return _page(request, codes_problem=wrong)
-    with perform(SAFEGUARDS, _actor(person), NEW_CODES, account(person.username), {}):
+    with perform(SAFEGUARDS, page_actor(person.username), NEW_CODES, account(person.username), {}):
         codes = second_factor.new_codes(person)
     return enrolling.codes_page(request, codes, leads_to=reverse("account"))
 
@@ -60,7 +60,7 @@ def removals(request: HttpRequest) -> HttpResponse:
     wrong = _unproven(request, person, REMOVE_OWN)
     if wrong:
         return _page(request, removal_problem=wrong)
-    with perform(SAFEGUARDS, _actor(person), REMOVE_OWN, account(person.username), {}) as act:
+    with perform(SAFEGUARDS, page_actor(person.username), REMOVE_OWN, account(person.username), {}) as act:
         second_factor.remove(person)
         act.facts["other_sessions_ended"] = sessions.end(person, but=request.session.session_key)
     reveals.end_of_login(request.session.session_key)
@@ -90,10 +90,6 @@ def _page(request: HttpRequest, **problems: str) -> HttpResponse:
         **problems,
     }
     return render(request, "accounts/second_factor.html", context, status=422 if problems else 200)
-
-
-def _actor(person: Person) -> Actor:
-    return Actor(name=person.username, via=PAGE)
 
 
 def _of_provider() -> Problem:

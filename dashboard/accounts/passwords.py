@@ -10,8 +10,8 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
+from dashboard.access.actors import page_actor
 from dashboard.access.command_actions import account
-from dashboard.access.policy import PAGE
 from dashboard.accounts import sessions
 from dashboard.accounts.action_rules import CHANGE_PASSWORD
 from dashboard.accounts.proving import of_password
@@ -21,7 +21,7 @@ from dashboard.models import Person
 from dashboard.privacy.by_reason import reveals
 from dashboard.web.pages import page, person_of, problem, render
 from dashboard.web.problems import Problem
-from eventstore.actions import Actor, perform
+from eventstore.actions import perform
 
 if TYPE_CHECKING:
     _SetPasswordForm = SetPasswordForm[Person]
@@ -67,7 +67,7 @@ def change(request: HttpRequest) -> HttpResponse:
         form.add_error("old_password", wrong)
         return _form(request, form, status=422)
     before = request.session.session_key
-    with perform(SAFEGUARDS, Actor(name=person.username, via=PAGE), CHANGE_PASSWORD, account(person.username), {}) as act:
+    with perform(SAFEGUARDS, page_actor(person.username), CHANGE_PASSWORD, account(person.username), {}) as act:
         form.save()
         act.facts["other_sessions_ended"] = sessions.end(person, but=before)
     reveals.end_of_login(before)

@@ -8,10 +8,10 @@ from datetime import timedelta
 from django.http import HttpRequest
 
 from dashboard.access import login_limit
+from dashboard.access.actors import page_actor
 from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import LOG_IN, account
 from dashboard.access.login_limit import Attempt, Refused
-from dashboard.access.policy import PAGE
 from dashboard.accounts.second_factor import accepted
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.auditing.safeguards import SAFEGUARDS
@@ -88,7 +88,7 @@ def _proof(
 ) -> Proof:
     """``found`` tells what it was, or an empty text. ``wrong``: what is said then, and what the record says."""
     address = client_address(request) or None
-    actor = Actor(name=by.username, via=PAGE) if by is not None else NOBODY
+    actor = page_actor(by.username) if by is not None else NOBODY
     if isinstance(begun, Refused):
         return refused(request, person, actor, begun)
     if what := found():

@@ -16,9 +16,9 @@ from django.shortcuts import resolve_url
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from dashboard.access.actors import page_actor
 from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import LOG_IN, account
-from dashboard.access.policy import PAGE
 from dashboard.accounts import enrolling
 from dashboard.accounts.middleware import HalfLogin, half_login_of
 from dashboard.accounts.proving import Proof, of_code
@@ -26,7 +26,6 @@ from dashboard.accounts.second_factor import DEVICE, RECOVERY, Step, codes_left,
 from dashboard.auditing import noted
 from dashboard.models import Person
 from dashboard.privacy.by_reason import reveals
-from eventstore.actions import Actor
 
 TEMPLATES = {Step.CODE: "login/code.html", Step.ENROL: "login/enrol.html"}
 
@@ -103,7 +102,7 @@ def _wanted(request: HttpRequest) -> str:
 
 def _record(request: HttpRequest, person: Person, details: dict[str, object]) -> None:
     said = {"address": client_address(request) or None, **details}
-    noted(Actor(name=person.username, via=PAGE), LOG_IN.name, account(person.username), said)
+    noted(page_actor(person.username), LOG_IN.name, account(person.username), said)
 
 
 urls = [path("login/second-step/", second_step, name="second_step")]

@@ -9,14 +9,13 @@ from django.urls import path, reverse
 
 from dashboard.access import tokens
 from dashboard.access.command_actions import MAKE_TOKEN, REVOKE_TOKEN, api_token
-from dashboard.access.policy import PAGE
 from dashboard.access.scopes import scope_of
 from dashboard.accounts.token_forms import ROLES, TokenForm
 from dashboard.auditing.reasons import LONGEST_REASON, ReasonForm
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import ApiToken, Purpose, Role
-from dashboard.web.pages import page, person_of, render
-from eventstore.actions import Actor, perform
+from dashboard.web.pages import actor_of, page, person_of, render
+from eventstore.actions import perform
 
 DAYS = 90
 """How long a token lasts if nothing else is given."""
@@ -47,7 +46,7 @@ def create(request: HttpRequest) -> HttpResponse:
         return _form(request, form, status=422)
     details = {"role": given["role"], "days": given["days"], **limits.details(), "reason": given["reason"]}
     try:
-        with perform(SAFEGUARDS, _actor(request), MAKE_TOKEN, api_token(given["name"]), details):
+        with perform(SAFEGUARDS, actor_of(request), MAKE_TOKEN, api_token(given["name"]), details):
             token, text = tokens.make(given["name"], Role(given["role"]), given["days"], limits)
     except IntegrityError:  # another of this name was made meanwhile
         form.add_error("name", "There is a token of this name already.")
@@ -67,7 +66,7 @@ def revoke(request: HttpRequest, id: int) -> HttpResponse:
     if not form.is_valid():
         return _ask(request, token, form, status=422)
     details = {"reason": form.cleaned_data["reason"]}
-    with perform(SAFEGUARDS, _actor(request), REVOKE_TOKEN, api_token(token.name), details):
+    with perform(SAFEGUARDS, actor_of(request), REVOKE_TOKEN, api_token(token.name), details):
         tokens.revoke(token.name)
     messages.success(request, f"{token.name} is revoked. What it had open is closed.")
     return HttpResponseRedirect(reverse("tokens"))
@@ -98,10 +97,6 @@ def _form(request: HttpRequest, form: TokenForm, *, status: int = 200) -> HttpRe
         "longest_reason": LONGEST_REASON,
     }
     return render(request, "tokens/new.html", context, status=status)
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return Actor(name=person_of(request).username, via=PAGE)
 
 
 urls = [

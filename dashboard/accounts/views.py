@@ -5,13 +5,13 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
+from dashboard.access.actors import page_actor
 from dashboard.access.command_actions import account
-from dashboard.access.policy import PAGE
 from dashboard.accounts import second_factor, sessions
 from dashboard.accounts.action_rules import END_SESSIONS
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.web.pages import page, person_of, render
-from eventstore.actions import Actor, perform
+from eventstore.actions import perform
 
 OWN = "own_account"
 EVERYWHERE = "everywhere"
@@ -35,7 +35,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     person = person_of(request)
     number = request.POST.get("session", "")
     everywhere = number == EVERYWHERE
-    actor = Actor(name=person.username, via=PAGE)
+    actor = page_actor(person.username)
     with perform(SAFEGUARDS, actor, END_SESSIONS, account(person.username), {"everywhere": everywhere}) as act:
         ended = sessions.end(person) if everywhere else int(sessions.end_one(person, number))
         act.facts["sessions_ended"] = ended

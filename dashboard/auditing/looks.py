@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.crypto import salted_hmac
 
-from dashboard.access.policy import PAGE, Rule, allow
+from dashboard.access.actors import page_actor
+from dashboard.access.policy import Rule, allow
 from dashboard.auditing.chain import noted
 from dashboard.auditing.entries import storable
 from dashboard.auditing.reasons import with_case
 from dashboard.models import AuditEntry
-from eventstore.actions import AGGREGATE, STORE, TOPIC, Action, Actor, Resource, Undo, register, topic_resource
+from eventstore.actions import AGGREGATE, STORE, TOPIC, Action, Resource, Undo, register, topic_resource
 
 EVENT = "event"
 MASKED, REVEALED, CLEAR = "masked", "revealed", "clear"
@@ -97,4 +98,4 @@ def _is_noted(person: str, mark: str) -> bool:
 
 
 def _note(person: str, action: Action, resource: Resource, details: dict[str, object]) -> None:
-    noted(Actor(name=person, via=PAGE), action.name, resource, details)
+    noted(page_actor(person), action.name, resource, details)

@@ -16,8 +16,8 @@ from uuid import uuid4
 from django.db import DatabaseError, transaction
 from django.db.models import F
 
+from dashboard.access.actors import page_actor
 from dashboard.access.command_actions import REFUSED, place
-from dashboard.access.policy import PAGE
 from dashboard.auditing.chain import locked_head, noted, write_next
 from dashboard.auditing.entries import canonical, columns_of, storable
 from dashboard.auditing.reasons import with_case
@@ -27,7 +27,7 @@ from eventstore.actions import Actor, Resource
 log = logging.getLogger(__name__)
 
 WINDOW = timedelta(minutes=10)
-NOBODY = Actor(name="(not logged in)", via=PAGE)
+NOBODY = page_actor("(not logged in)")
 """Whoever has proven to be nobody; no account's name holds a space."""
 
 

@@ -7,15 +7,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.utils import timezone
 
-from dashboard.access.policy import PAGE
 from dashboard.cases.action_rules import EXPORT_CASE, case_resource
 from dashboard.cases.gathered import Entry, as_json, entries_of
 from dashboard.cases.views import case_for, facts_of
 from dashboard.gateway import desk
 from dashboard.models import Case
 from dashboard.privacy.by_reason.of_request import standing_profile_of
-from dashboard.web.pages import page, person_of, render
-from eventstore.actions import Actor
+from dashboard.web.pages import actor_of, page, person_of, render
 
 JSON, PRINTED = "JSON", "a page to print"
 
@@ -26,7 +24,7 @@ def export(request: HttpRequest, id: int) -> HttpResponse:
     case = case_for(request, id)
     form = JSON if request.POST.get("form") == "json" else PRINTED
     sees = "clear" if standing_profile_of(request).sees_values else "masked"
-    actor = Actor(name=person_of(request).username, via=PAGE)
+    actor = actor_of(request)
     details = {"of": case.pk, "ticket": case.ticket, "form": form, "exporter_sees": sees}
     with desk().actions.perform(actor, EXPORT_CASE, case_resource(id), details) as act:
         entries = entries_of(case)

@@ -10,17 +10,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.access import policy
+from dashboard.access.actors import page_actor
 from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.cases.action_rules import CLOSE_CASE, NOTE_IN_CASE, OPEN_CASE, case_resource
 from dashboard.cases.forms import LONGEST_NOTE, CaseForm, NoteForm, offered
 from dashboard.cases.gathered import entries_of
 from dashboard.gateway import desk
-from dashboard.models import Case, CaseNote, Person
+from dashboard.models import Case, CaseNote
 from dashboard.privacy.by_reason import cases
 from dashboard.privacy.by_reason.of_request import open_case_of
 from dashboard.reveals.forms import LONGEST_TICKET
 from dashboard.web.pages import page, person_of, render
-from eventstore.actions import Actor
 
 LINES = 50
 
@@ -63,7 +63,7 @@ def create(request: HttpRequest) -> HttpResponse:
         return _form(request, form, status=409)
     details = {"case": case.pk, "ticket": case.ticket, "reason": case.reason, "hours": given["hours"]}
     try:
-        with desk().actions.perform(_actor(person), OPEN_CASE, case_resource(case.pk), details):
+        with desk().actions.perform(page_actor(person.username), OPEN_CASE, case_resource(case.pk), details):
             pass
     except BaseException:
         case.delete()  # nothing is open that the record does not tell of
@@ -85,7 +85,7 @@ def notes(request: HttpRequest, id: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, case, form, status=422)
     text = form.cleaned_data["text"]
-    with desk().actions.perform(_actor(case.person), NOTE_IN_CASE, case_resource(id), {"characters": len(text)}):
+    with desk().actions.perform(page_actor(case.person.username), NOTE_IN_CASE, case_resource(id), {"characters": len(text)}):
         CaseNote.objects.create(case=case, text=text, written=datetime.now(UTC))
     return HttpResponseRedirect(reverse("case", args=[id]))
 
@@ -95,7 +95,7 @@ def closings(request: HttpRequest, id: int) -> HttpResponse:
     """Close the person's own case. Its reveals end at once."""
     case = _own_open(request, id)
     details = {"case": case.pk, "ticket": case.ticket}
-    with desk().actions.perform(_actor(case.person), CLOSE_CASE, case_resource(id), details):
+    with desk().actions.perform(page_actor(case.person.username), CLOSE_CASE, case_resource(id), details):
         cases.end(case)
     messages.success(request, f"Case {case.pk} is closed, and its reveals have ended.")
     return HttpResponseRedirect(reverse("case", args=[id]))
@@ -146,10 +146,6 @@ def _own_open(request: HttpRequest, id: int) -> Case:
     if case is None or case.pk != id:
         raise Http404
     return case
-
-
-def _actor(person: Person) -> Actor:
-    return Actor(name=person.username, via=policy.PAGE)
 
 
 urls = [

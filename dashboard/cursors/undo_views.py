@@ -25,8 +25,8 @@ from dashboard.cursors.undo_texts import button_words, consequences
 from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering.text import visible
-from dashboard.web.pages import page, person_of, render
-from eventstore.actions import Actor, Ending, Resource, action_named, subscription_resource
+from dashboard.web.pages import actor_of, page, person_of, render
+from eventstore.actions import Ending, Resource, action_named, subscription_resource
 from eventstore.cursors import UNDO_MOVE, UndoPlan, undone_of
 from eventstore.model import (
     EventStoreError,
@@ -126,7 +126,7 @@ def _wanted(topic: Topic, name: str, asked: str) -> RequestedUndo:
 
 
 def _carry_out(request: HttpRequest, wanted: RequestedUndo, form: ConfirmationForm) -> HttpResponse:
-    actor = Actor(name=person_of(request).username, via="page")
+    actor = actor_of(request)
     topic, name = wanted.topic, wanted.resource.subscription
     try:
         performed = desk().cursors.confirm(

@@ -26,8 +26,8 @@ from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering import build_line
 from dashboard.rendering.text import visible
-from dashboard.web.pages import page, page_token_of, person_of, profile_of, render
-from eventstore.actions import Actor, Ending, subscription_resource
+from dashboard.web.pages import actor_of, page, page_token_of, person_of, profile_of, render
+from eventstore.actions import Ending, subscription_resource
 from eventstore.cursors import RESET_CURSOR, SKIP_EVENT, is_confirmed_by
 from eventstore.model import (
     EventStoreError,
@@ -153,7 +153,7 @@ def _wanted(given: QueryDict, topic: Topic, name: str, kind: Kind) -> RequestedM
 
 
 def _carry_out(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm) -> HttpResponse:
-    actor = Actor(name=person_of(request).username, via="page")
+    actor = actor_of(request)
     reason, aim = form.cleaned_data["reason"], wanted.aim
     try:
         performed = desk().cursors.confirm(

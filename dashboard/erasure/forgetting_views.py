@@ -5,7 +5,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
-from dashboard.access.policy import PAGE
 from dashboard.auditing.acts import Act
 from dashboard.auditing.reasons import required_text
 from dashboard.auditing.safeguards import refuse
@@ -13,9 +12,9 @@ from dashboard.erasure.views import found_by, head_of
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.privacy import given_id, public_id
 from dashboard.rendering.text import format_number
-from dashboard.web.pages import page, person_of, problem, profile_of, render
+from dashboard.web.pages import actor_of, page, problem, profile_of, render
 from dashboard.web.problems import unknown_aggregate
-from eventstore.actions import Actor, aggregate_resource
+from eventstore.actions import aggregate_resource
 from eventstore.config import shell_command
 from eventstore.erasure import FORGET_VALUES, LONGEST_TICKET, ForgetPlan, Wish
 from eventstore.model import Aggregate
@@ -66,7 +65,7 @@ def create(request: HttpRequest, type: str, id: str) -> HttpResponse:
 
 def _found(request: HttpRequest, type: str, id: str) -> Aggregate | None:
     """``NotAllowed``, before the store is asked anything, for whoever may not: a scope without every topic is not enough."""
-    actor = Actor(name=person_of(request).username, via=PAGE)
+    actor = actor_of(request)
     refuse(actor, FORGET_VALUES, aggregate_resource(type, given_id(type, id, profile_of(request))))
     return found_by(request, type, id)
 

@@ -8,7 +8,6 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from dashboard.access import policy
-from dashboard.access.policy import PAGE
 from dashboard.auditing.chain import noted
 from dashboard.erasure.action_rules import EXPORT_ERASURE
 from dashboard.erasure.answer import Answer, answer_of
@@ -20,9 +19,9 @@ from dashboard.privacy.by_reason.of_request import standing_profile_of
 from dashboard.rendering import action_text, build_pointer_line
 from dashboard.rendering.text import humanize_type
 from dashboard.web.filter_form import values_building
-from dashboard.web.pages import page, person_of, problem, profile_of, render, wants_fragment
+from dashboard.web.pages import actor_of, page, person_of, problem, profile_of, render, wants_fragment
 from dashboard.web.problems import unknown_aggregate
-from eventstore.actions import Actor, aggregate_resource
+from eventstore.actions import aggregate_resource
 from eventstore.erasure import FORGET_VALUES
 from eventstore.model import Aggregate
 
@@ -53,7 +52,7 @@ def export(request: HttpRequest, type: str, id: str) -> HttpResponse:
     document = document_of(answer_of(aggregate, whole=True), person, shown_id)
     # on the record before it is handed out
     details = {"events": aggregate.events}
-    noted(_actor(request), EXPORT_ERASURE.name, aggregate_resource(type, aggregate.id), details)
+    noted(actor_of(request), EXPORT_ERASURE.name, aggregate_resource(type, aggregate.id), details)
     answer = JsonResponse(document, json_dumps_params={"indent": 2, "ensure_ascii": True})
     answer["Content-Disposition"] = 'attachment; filename="erasure.json"'
     return answer
@@ -86,15 +85,11 @@ def context_of(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "to_dos": to_dos(answer),
         "not_known": NOT_KNOWN,
         "may_forget": policy.may(
-            _actor(request), FORGET_VALUES.name, aggregate_resource(answer.aggregate.type, answer.aggregate.id)
+            actor_of(request), FORGET_VALUES.name, aggregate_resource(answer.aggregate.type, answer.aggregate.id)
         ),
         "reads_record": policy.allows(request.user, "read_audit"),
         "may_export": policy.allows(request.user, EXPORT_ERASURE.name),
     }
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return Actor(name=person_of(request).username, via=PAGE)
 
 
 urls = [

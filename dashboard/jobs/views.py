@@ -14,7 +14,7 @@ from dashboard.auditing.reasons import LONGEST_REASON, ReasonForm
 from dashboard.gateway import desk
 from dashboard.jobs.acting import acting
 from dashboard.jobs.words import job_line, url_of
-from dashboard.web.pages import load_whole_page, nothing_yet, page, page_token_of, person_of, render, wants_fragment
+from dashboard.web.pages import actor_of, load_whole_page, nothing_yet, page, page_token_of, person_of, render, wants_fragment
 from eventstore.actions import Actor
 from eventstore.jobs import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, THROTTLE_JOB, Job, JobRefused, State, Wish
 from eventstore.model import ResourceBusy
@@ -116,7 +116,7 @@ def _acted_as_seen(request: HttpRequest, id: str, act: Callable[[Actor, Mapping[
 def _acted(request: HttpRequest, id: str, act: Callable[[Actor], Job]) -> HttpResponse:
     """To the job's page; if it was refused, that page says why, and that nothing was changed."""
     try:
-        changed = act(Actor(name=person_of(request).username))
+        changed = act(actor_of(request))
     except (JobRefused, ResourceBusy) as error:
         return _shown(request, desk().jobs.get(id), refused=str(error), status=409)
     messages.success(request, _done(changed))

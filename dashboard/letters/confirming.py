@@ -15,8 +15,8 @@ from dashboard.auditing.reasons import LONGEST_REASON, PlanForm
 from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.subscriptions import backlog_cache
-from dashboard.web.pages import person_of
-from eventstore.actions import Actor, Ending, Outcome, Performed, Plan, PlannedAction, Resource
+from dashboard.web.pages import actor_of, person_of
+from eventstore.actions import Ending, Outcome, Performed, Plan, PlannedAction, Resource
 from eventstore.model import EventStoreError, LeaseLost, ResourceBusy, StalePlan, StoreRefused, StoreUnreachable
 
 CHANGED = "Something has changed since you looked. Nothing was done: this is what would happen now."
@@ -91,7 +91,7 @@ def carried_out(request: HttpRequest, wanted: Planned[Aim, P]) -> Performed[P] |
 
 def _confirmed(request: HttpRequest, wanted: Planned[Aim, P], form: ConfirmationForm) -> Performed[P]:
     return desk().actions.confirm(
-        Actor(name=person_of(request).username, via="page"),
+        actor_of(request),
         wanted.action,
         wanted.resource,
         wanted.aim,

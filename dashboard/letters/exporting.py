@@ -17,9 +17,9 @@ from dashboard.letters.lines import known_names, whose
 from dashboard.privacy import AccessProfile, display_value, origin_of
 from dashboard.rendering import event_as_json
 from dashboard.web import filter_form
-from dashboard.web.pages import page, person_of, problem, profile_of
+from dashboard.web.pages import actor_of, page, person_of, problem, profile_of
 from dashboard.web.problems import Problem
-from eventstore.actions import Actor, topic_resource
+from eventstore.actions import topic_resource
 from eventstore.letters import DeadLetterTopic, Letter
 from eventstore.model import Pointer
 from eventstore.search import Filter
@@ -45,7 +45,7 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "values": CLEAR if profile.sees_values else MASKED,
         "filtered": entered.filter is not None,
     }
-    actor = Actor(name=person_of(request).username, via="page")
+    actor = actor_of(request)
     most = policy.most_rows(person_of(request), EXPORT_LETTERS.name)
     with desk().actions.perform(actor, EXPORT_LETTERS, topic_resource(asked.dead.topic.name), details) as act:
         lines, whole = _bounded(_lines(asked.dead, asked.every, entered.filter, profile, most))

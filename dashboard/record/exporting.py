@@ -12,7 +12,6 @@ from django.urls import path
 
 from dashboard.access import policy
 from dashboard.access.client_address import client_address
-from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
 from dashboard.auditing.acts import Act, Wanted, count_acts, every_act
 from dashboard.auditing.entries import line_of
@@ -24,9 +23,8 @@ from dashboard.record.fhir import event_line
 from dashboard.record.filters import FilterForm, is_filtered, kept, wanted_by
 from dashboard.scoping.rows import sees_act
 from dashboard.scoping.sight import Sight
-from dashboard.web.pages import page, person_of, problem, profile_of
+from dashboard.web.pages import actor_of, page, person_of, problem, profile_of
 from dashboard.web.problems import Problem
-from eventstore.actions import Actor
 
 TYPED = {"on", "text", "name", "scope"}
 """What may hold a person's id or name: that it was given is recorded, and not what it was."""
@@ -85,7 +83,7 @@ def export(request: HttpRequest) -> HttpResponse:
         return _too_many(request, most)
     said = {name: "given" if name in TYPED else text for name, text in kept(given).items()}
     details = {"format": format.name, "acts": there, "filter": said, "address": client_address(request) or None}
-    noted(Actor(name=person_of(request).username, via=PAGE), EXPORT_RECORD.name, record_resource(), details)
+    noted(actor_of(request), EXPORT_RECORD.name, record_resource(), details)
     whole = format.name == "entries" and not is_filtered(given) and sight() is None
     pieces = _whole() if whole else _pieces(format, wanted, sight())
     body = _awaited(pieces) if isinstance(request, ASGIRequest) else pieces

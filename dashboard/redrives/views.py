@@ -18,9 +18,9 @@ from dashboard.letters.lines import letter_lines
 from dashboard.models import State
 from dashboard.redrives.asked import AskedRedrive, address_of, asked_redrive, until_as_posted
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import page, person_of, problem, profile_of, render
+from dashboard.web.pages import actor_of, page, problem, profile_of, render
 from dashboard.web.problems import Problem
-from eventstore.actions import Actor, Resource
+from eventstore.actions import Resource
 from eventstore.letters import KEEPER
 from eventstore.model import EventStoreError, InvalidPosition, ResourceBusy, StalePlan, StoreRefused, StoreUnreachable
 from eventstore.redrives import MOST_LETTERS, REDRIVE_LETTERS, RedrivePlan, resource_of
@@ -83,7 +83,7 @@ def _queued(request: HttpRequest, wanted: AskedRedrive, resource: Resource, form
         form.add_error("others", "Confirm that these subscriptions get the letters too.")
         return None
     job = desk().jobs.confirm(
-        Actor(name=person_of(request).username, via="page"),
+        actor_of(request),
         REDRIVE_LETTERS,
         resource,
         wanted.aim,

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.access import policy
+from dashboard.access.actors import page_actor
 from dashboard.gateway import desk, sight
 from dashboard.models import Reveal
 from dashboard.privacy import any_is_personal, may_ask_for_ids
@@ -20,9 +21,8 @@ from dashboard.reveals.action_rules import EXPORT_REVEALS, LIST, SEE_EMERGENCY
 from dashboard.reveals.choosing import KINDS, Chosen, Filter, chosen
 from dashboard.reveals.subjects import in_words, resource_of
 from dashboard.scoping.rows import seen_rows
-from dashboard.web.pages import page, person_of, problem, render
+from dashboard.web.pages import actor_of, page, person_of, problem, render
 from dashboard.web.problems import Problem
-from eventstore.actions import Actor
 
 LINES = 50
 
@@ -63,7 +63,7 @@ def export(request: HttpRequest) -> HttpResponse:
     most = policy.most_rows(person_of(request), EXPORT_REVEALS.name)
     if of.rows.count() > most:  # refused, not cut off: a file that ends early looks like a whole one
         return problem(request, _too_many(most))
-    actor = Actor(name=person_of(request).username, via=policy.PAGE)
+    actor = actor_of(request)
     with desk().actions.perform(actor, EXPORT_REVEALS, LIST, {"month": of.month.name, "filtered": bool(of.kept)}) as act:
         lines = list(_lines(of, most))
         act.facts["reveals"] = len(lines)
@@ -79,7 +79,7 @@ def acknowledge(request: HttpRequest, id: int) -> HttpResponse:
     if reveal is None:
         raise Http404
     person = person_of(request)
-    actor = Actor(name=person.username, via=policy.PAGE)
+    actor = page_actor(person.username)
     details = {"reveal": reveal.pk, "of": reveal.person.username}
     with desk().actions.perform(actor, SEE_EMERGENCY, resource_of(subject_of(reveal)), details):
         Reveal.objects.filter(pk=id, seen=None).update(seen=datetime.now(UTC), seen_by_id=person.pk)

@@ -9,6 +9,7 @@ from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard.access import policy
+from dashboard.access.actors import page_actor
 from dashboard.access.client_address import client_address
 from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.gateway import desk
@@ -23,7 +24,7 @@ from dashboard.reveals.forms import LONGEST_TICKET, RevealForm, offered, times
 from dashboard.reveals.subjects import SCOPES, Asked, asked_for, in_words, resource_of, sees_it_already, words_of_type
 from dashboard.scoping.current import answering_nobody
 from dashboard.web.pages import page, person_of, profile_of, render
-from eventstore.actions import Action, Actor
+from eventstore.actions import Action
 
 LONGEST_BACK = 4_096
 
@@ -64,7 +65,7 @@ def ends(request: HttpRequest, id: int) -> HttpResponse:
         raise Http404
     details = {"reveal": reveal.pk, "what": in_words(reveal.kind), "ticket": reveal.ticket}
     of = resource_of(reveals.subject_of(reveal))
-    with answering_nobody(), desk().actions.perform(_actor(person), END_REVEAL, of, details):
+    with answering_nobody(), desk().actions.perform(page_actor(person.username), END_REVEAL, of, details):
         reveals.end(reveal)
     messages.success(request, "The reveal has ended: its values are hidden again.")
     return HttpResponseRedirect(_back(request) or reverse("overview"))
@@ -101,7 +102,7 @@ def _create(request: HttpRequest, action: Action) -> HttpResponse:
         "minutes": form.cleaned_data["minutes"],
         "from": stated.address,
     }
-    with desk().actions.perform(_actor(person), action, resource_of(subject), details) as act:
+    with desk().actions.perform(page_actor(person.username), action, resource_of(subject), details) as act:
         reveal = reveals.begin(person, session, subject, stated, lasts=form.lasts, case=case)
         act.facts["reveal"] = reveal.pk
     if action is EMERGENCY_REVEAL:
@@ -137,10 +138,6 @@ def _form(request: HttpRequest, asked: Asked, action: Action, form: RevealForm, 
 def _in_emergency(person: Person) -> Action:
     """Who may reveal anyway needs no emergency."""
     return REVEAL if policy.allows(person, REVEAL.name) else EMERGENCY_REVEAL
-
-
-def _actor(person: Person) -> Actor:
-    return Actor(name=person.username, via=policy.PAGE)
 
 
 def _flat(given: QueryDict) -> Mapping[str, str]:

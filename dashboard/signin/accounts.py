@@ -16,8 +16,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from dashboard.access.actors import page_actor
 from dashboard.access.command_actions import MANAGE_PEOPLE, account
-from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
 from dashboard.hints import changes
 from dashboard.models import Person, Role
@@ -129,4 +129,4 @@ def _mail_in(claims: Mapping[str, Any]) -> str:
 
 def actor_of(name: str) -> Actor:
     """The provider as an actor on the record; no account's name holds a space."""
-    return Actor(name=f"{name} (sign-in)", via=PAGE)
+    return page_actor(f"{name} (sign-in)")

@@ -9,16 +9,15 @@ from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard.access import login_limit
+from dashboard.access.actors import page_actor
 from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import LOG_IN, account
-from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
 from dashboard.models import Person, Role
 from dashboard.setup.sign_in import Provider
 from dashboard.signin import accounts, answers, kept
 from dashboard.signin.groups import groups_in, role_of
 from dashboard.signin.provider import Json, Tokens, log, provider
-from eventstore.actions import Actor
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -55,7 +54,7 @@ def _log_in(request: HttpRequest, person: Person, by: Provider, subject: str, to
         auth.login(request, person, backend=BACKEND)
         request.session.cycle_key()  # Django keeps the key of a login of this person that was not whole
         kept.begin(request.session, person, issuer=by.issuer, subject=subject, tokens=tokens)
-        noted(Actor(name=person.username, via=PAGE), LOG_IN.name, account(person.username), details)
+        noted(page_actor(person.username), LOG_IN.name, account(person.username), details)
     except BaseException:  # half of it would let somebody in of whom the provider is never asked
         request.session.flush()
         raise

@@ -8,12 +8,11 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from dashboard.access.actors import page_actor
 from dashboard.access.command_actions import LOG_OUT, account
-from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
 from dashboard.models import LoginSession, Person
 from dashboard.signin import kept
-from eventstore.actions import Actor
 
 LEFT = "left_login_by_provider"
 
@@ -45,4 +44,4 @@ def end(request: HttpRequest, person: Person, why: str) -> None:
     first = LoginSession.objects.filter(session_key=request.session.session_key).delete()[0]
     auth.logout(request)
     if first:
-        noted(Actor(name=person.username, via=PAGE), LOG_OUT.name, account(person.username), {"reason": why})
+        noted(page_actor(person.username), LOG_OUT.name, account(person.username), {"reason": why})

@@ -2,7 +2,8 @@
 
 from channels.db import database_sync_to_async
 
-from dashboard.access.policy import PAGE, SCRIPT
+from dashboard.access.actors import page_actor
+from dashboard.access.policy import SCRIPT
 from dashboard.auditing.reasons import acts_belong_to
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.models import ApiToken, Person
@@ -24,7 +25,7 @@ def _note(account: Person | ApiToken | None, wanted: str) -> None:
         note_refusal(Actor(name=account.get_username(), via=SCRIPT), WEBSOCKET, wanted)
     else:
         with acts_belong_to(lambda: _open_case(account)):
-            note_refusal(Actor(name=account.get_username(), via=PAGE), WEBSOCKET, wanted)
+            note_refusal(page_actor(account.get_username()), WEBSOCKET, wanted)
 
 
 def _open_case(person: Person) -> tuple[int, str] | None:

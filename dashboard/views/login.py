@@ -15,9 +15,9 @@ from django.shortcuts import resolve_url
 from django.urls import path, reverse
 
 from dashboard.access import login_limit
+from dashboard.access.actors import page_actor
 from dashboard.access.client_address import client_address
 from dashboard.access.command_actions import LOG_IN, LOG_OUT, account
-from dashboard.access.policy import PAGE
 from dashboard.accounts.middleware import half_login_of
 from dashboard.accounts.proving import limits_reached, wait_text
 from dashboard.accounts.second_factor import step_of
@@ -30,7 +30,7 @@ from dashboard.privacy.by_reason.of_request import open_case_of
 from dashboard.signin import leaving
 from dashboard.web.pages import problem
 from dashboard.web.problems import Problem
-from eventstore.actions import Action, Actor, Ending, Outcome
+from eventstore.actions import Action, Ending, Outcome
 
 NO_ACCOUNT = "(a name that no account has)"
 """Recorded instead of the name itself: people type passwords into that field."""
@@ -121,7 +121,7 @@ class Logout(LogoutView):
 
 
 def _note(request: HttpRequest, name: str, action: Action) -> None:
-    noted(Actor(name=name, via=PAGE), action.name, account(name), {"address": client_address(request) or None})
+    noted(page_actor(name), action.name, account(name), {"address": client_address(request) or None})
 
 
 def _record_failure(attempt: login_limit.Attempt, address: str) -> None:

@@ -13,8 +13,8 @@ from django.middleware.security import SecurityMiddleware
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
+from dashboard.access.actors import page_actor
 from dashboard.access.client_address import client_address
-from dashboard.access.policy import PAGE
 from dashboard.access.scopes import EVERYTHING, Scope, scope_of
 from dashboard.auditing.reasons import acts_belong_to
 from dashboard.auditing.refusals import NOBODY, note_refusal
@@ -25,7 +25,6 @@ from dashboard.scoping.current import answering
 from dashboard.web.database_problem import database_problem
 from dashboard.web.pages import MARK, NOTED, SCOPE, WANTED, not_found, problem, refused_for
 from dashboard.web.problems import problem_of
-from eventstore.actions import Actor
 from eventstore.jobs import UnknownJob
 from eventstore.model import EventStoreError, UnknownEvent, UnknownProjection, UnknownSubscription, UnknownTopic
 
@@ -157,7 +156,7 @@ def _record_refusal(request: HttpRequest) -> None:
     address = client_address(request) or None
     if isinstance(request.user, Person):
         where = (page.url_name if page else None) or "page"
-        note_refusal(Actor(name=request.user.username, via=PAGE), where, wanted, address=address)
+        note_refusal(page_actor(request.user.username), where, wanted, address=address)
     else:
         note_refusal(NOBODY, "page", address=address)
 

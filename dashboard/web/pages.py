@@ -16,12 +16,14 @@ from django_htmx.middleware import HtmxDetails
 
 import dashboard.rendering.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
 from dashboard.access import policy
+from dashboard.access.actors import page_actor
 from dashboard.access.scopes import scope_of
 from dashboard.models import Person
 from dashboard.privacy import AccessProfile
 from dashboard.privacy.by_reason import of_request
 from dashboard.web import store_health
 from dashboard.web.problems import Problem, not_allowed, outside
+from eventstore.actions import Actor
 from eventstore.model import StoreUnreachable
 
 P = ParamSpec("P")
@@ -84,6 +86,11 @@ def reloads_itself(request: HttpRequest) -> None:
 def person_of(request: HttpRequest) -> Person:
     """The person who sent the request. Only for views decorated with ``page``."""
     return cast(Person, request.user)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The same as an actor, who acts on a page."""
+    return page_actor(person_of(request).username)
 
 
 def profile_of(request: HttpRequest) -> AccessProfile:

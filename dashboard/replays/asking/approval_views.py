@@ -10,8 +10,7 @@ from django.urls import path, reverse
 from dashboard.auditing.reasons import LONGEST_DIGEST, LONGEST_REASON
 from dashboard.gateway import desk
 from dashboard.replays.asking.shown import preview_of
-from dashboard.web.pages import page, person_of, profile_of, render
-from eventstore.actions import Actor
+from dashboard.web.pages import actor_of, page, person_of, profile_of, render
 from eventstore.jobs import APPROVE_JOB, Job, JobRefused, State
 from eventstore.model import EventStoreError, ResourceBusy, StalePlan, StoreUnreachable
 
@@ -41,7 +40,7 @@ def approvals(request: HttpRequest, id: str) -> HttpResponse:
     if not form.is_valid():
         unknown = "The button does not say which plan its page showed. Look at the plan below, and approve that."
         return _shown(request, job, refused=unknown, status=409)
-    actor, given = Actor(name=person_of(request).username, via="page"), form.cleaned_data
+    actor, given = actor_of(request), form.cleaned_data
     try:
         desk().replay_plans.approve(actor, id, digest=given["digest"], reason=given["reason"], since=given["since"])
     except (JobRefused, ResourceBusy, StalePlan, StoreUnreachable) as refused:

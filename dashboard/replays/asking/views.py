@@ -25,8 +25,8 @@ from dashboard.replays.asking.asked import (
     until_as_posted,
 )
 from dashboard.replays.asking.shown import TITLES, preview_of
-from dashboard.web.pages import page, person_of, profile_of, render
-from eventstore.actions import Actor, Confirmation, Resource
+from dashboard.web.pages import actor_of, page, person_of, profile_of, render
+from eventstore.actions import Confirmation, Resource
 from eventstore.jobs import JobRefused
 from eventstore.model import EventStoreError, ResourceBusy, StalePlan, StoreUnreachable
 from eventstore.replays import LONGEST_TICKET, REPLAY_EVENTS, THROTTLED, Aim, Kind, ReplayPlan, UnreadHazards
@@ -98,7 +98,7 @@ def create(request: HttpRequest) -> HttpResponse:
 def _confirmed(request: HttpRequest, aim: Aim, form: ReplayForm) -> str:
     """Return the job's id. Raises as ``ReplayPlanFace.confirm``."""
     job = desk().replay_plans.confirm(
-        Actor(name=person_of(request).username, via="page"),
+        actor_of(request),
         aim,
         confirmation=form.confirmation,
         reason=form.cleaned_data["reason"],
@@ -141,7 +141,7 @@ def _preview(request: HttpRequest, asked: Asked, said: ReplaySaid, *, until: str
     try:
         aim = aim_of(request, asked, until=until)
         last = newest(desk().replay_plans.resource(aim.projection))
-        plan = desk().replay_plans.plan(aim, Actor(name=person_of(request).username))
+        plan = desk().replay_plans.plan(aim, actor_of(request))
     except IncompleteReplay as missing:
         context |= {"plan": None, "missing": str(missing)}
         return render(request, "replays/new.html", context, status=said.status)

@@ -8,7 +8,6 @@ from django.urls import path
 from django.utils import timezone
 
 from dashboard.access.client_address import client_address
-from dashboard.access.policy import PAGE
 from dashboard.auditing import noted
 from dashboard.auditing.acts import Act
 from dashboard.gateway import desk
@@ -17,8 +16,8 @@ from dashboard.replays.live.action_rules import EXPORT_REPLAY
 from dashboard.replays.live.history import acts_on, log_of
 from dashboard.replays.live.plan import plan_facts
 from dashboard.replays.live.shown import shown
-from dashboard.web.pages import page, person_of, profile_of, render
-from eventstore.actions import Actor, Resource
+from dashboard.web.pages import actor_of, page, profile_of, render
+from eventstore.actions import Resource
 from eventstore.jobs import JOB
 from eventstore.replays import Watched
 
@@ -44,7 +43,7 @@ def export(request: HttpRequest, id: str) -> HttpResponse:
     """The same as a JSON file: names, ids, counts and times, and never a payload. It is recorded before it is sent."""
     found = desk().replays.watch(id)
     told = as_json(found)
-    actor = Actor(name=person_of(request).username, via=PAGE)
+    actor = actor_of(request)
     noted(actor, EXPORT_REPLAY.name, Resource(kind=JOB, name=found.job.id), {"address": client_address(request) or None})
     answer = JsonResponse(told, json_dumps_params={"indent": 2, "ensure_ascii": False})
     answer["Content-Disposition"] = f'attachment; filename="replay-{found.job.id}.json"'
