@@ -202,6 +202,31 @@ def newest(resource: Resource) -> Act | None:
     return next(iter(_with_ends(list(begun.exclude(Q(last=State.FAILED) & ~under_way).order_by("-number")[:1]))), None)
 
 
+def same_digest(details: Mapping[str, Any], digest: str) -> bool:
+    """Whether the act with these details is what a confirmation with this digest asked for."""
+    return details.get("digest") == digest
+
+
+def newest_since(resource: Resource, since: int | None) -> Act | None:
+    """The newest act on the resource, if it came after the one of this number, which a preview knew as the newest."""
+    last = newest(resource)
+    return last if last is not None and since is not None and last.number > since else None
+
+
+def asked_before(
+    resource: Resource,
+    since: int | None,
+    actor: str,
+    digest: str,
+    *,
+    is_confirmed: Callable[[Mapping[str, Any], str], bool] = same_digest,
+) -> Act | None:
+    """The newest act on the resource, if this very confirmation has asked for it, however it ended: the button was pressed
+    twice. ``since`` and ``digest`` are what the confirmation says, ``actor`` is whose it is."""
+    last = newest_since(resource, since)
+    return last if last is not None and last.actor == actor and is_confirmed(last.details, digest) else None
+
+
 def resource_filter(*, topics: Sequence[str] = (), name: str = "") -> Q:
     """Acts on one of these topics and on what lies in them, on a subscription, aggregate, account or token of this name, or,
     where both are given, on what has this name in these topics."""

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.urls import path, reverse
 from django.utils.html import format_html
 
-from dashboard.auditing.acts import Act, newest, number_in
+from dashboard.auditing.acts import Act, asked_before, newest, newest_since, number_in
 from dashboard.cursors import after_move
 from dashboard.cursors.aims import Aim, refuse_unchosen, reset_aim, skip_aim
 from dashboard.cursors.forms import ConfirmationForm
@@ -115,7 +115,7 @@ def _create(request: HttpRequest, topic: str, name: str, kind: Kind) -> HttpResp
     try:
         wanted = _wanted(request.POST, found, name, kind)
     except (WrongTarget, InvalidPosition, NothingToMove) as problem:
-        if _pressed_twice(request, _newer(request, found, name)):
+        if _pressed_twice(request, found, name):
             return _to_subscription(found, name)
         return choose_again(request, found, name, request.POST, str(problem), skips=kind is SKIPS)
     form = ConfirmationForm(request.POST, must_type=name if wanted.must_type else "")
@@ -181,8 +181,7 @@ def _carry_out(request: HttpRequest, wanted: RequestedMove, form: ConfirmationFo
 
 def _not_begun(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm, busy: str) -> HttpResponse:
     """Somebody is moving it, or did since the preview. If that was this same confirmation, the button was pressed twice."""
-    last = newest(wanted.resource)
-    meanwhile = last if last and last.number > form.cleaned_data["since"] else None
+    meanwhile = newest_since(wanted.resource, form.cleaned_data["since"])
     if meanwhile and _is_this_one(meanwhile, request, wanted, form):
         if meanwhile.state == State.INTENDED:
             doing = format_html("{} {} at this moment.", visible(wanted.name), wanted.aim.action.doing)
@@ -199,16 +198,16 @@ def _not_begun(request: HttpRequest, wanted: RequestedMove, form: ConfirmationFo
 
 def _stale(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm) -> HttpResponse:
     """What would happen is not what was confirmed. If it was done by this very confirmation, the button was pressed twice."""
-    meanwhile = _newer(request, wanted.topic, wanted.name)
-    if _pressed_twice(request, meanwhile):
+    if _pressed_twice(request, wanted.topic, wanted.name):
         return _to_subscription(wanted.topic, wanted.name)
-    return preview(request, wanted, PreviewNotes(status=409, notice=_changed_by(meanwhile), reason=form.reason_given))
+    notice = _changed_by(newest_since(wanted.resource, _posted_since(request)))
+    return preview(request, wanted, PreviewNotes(status=409, notice=notice, reason=form.reason_given))
 
 
 def _note_ended(request: HttpRequest, wanted: RequestedMove, since: int) -> None:
     """An error has ended the move. If it was begun, it may have moved something all the same."""
-    last = newest(wanted.resource)
-    if last and last.number > since and last.actor == person_of(request).username and last.state != State.INTENDED:
+    last = newest_since(wanted.resource, since)
+    if last and last.actor == person_of(request).username and last.state != State.INTENDED:
         after_move.note_act(last)
 
 
@@ -234,18 +233,23 @@ def _changed_by(act: Act | None) -> str:
     return f"{act.actor} {words}. This is what would happen now."
 
 
-def _newer(request: HttpRequest, topic: Topic, name: str) -> Act | None:
-    """The newest act on the subscription, if it came after the preview that is confirmed."""
-    act, since = newest(subscription_resource(topic.name, name)), number_in(request.POST.get("since", ""))
-    return act if act and since is not None and act.number > since else None
+def _posted_since(request: HttpRequest) -> int | None:
+    return number_in(request.POST.get("since", ""))
 
 
-def _pressed_twice(request: HttpRequest, act: Act | None) -> bool:
-    """Whether the act is what this person has just asked for with this very confirmation: it was sent twice."""
+def _pressed_twice(request: HttpRequest, topic: Topic, name: str) -> bool:
+    """Whether this person has just asked for this with this very confirmation, for the same reason: it was sent twice."""
+    given, resource = request.POST, subscription_resource(topic.name, name)
+    act = asked_before(
+        resource,
+        _posted_since(request),
+        person_of(request).username,
+        given.get("digest", ""),
+        is_confirmed=is_confirmed_by,
+    )
     if act is None or act.state not in (State.DONE, State.INTENDED):
         return False
-    mine = (act.actor, act.details.get("reason")) == (person_of(request).username, request.POST.get("reason", "").strip())
-    return mine and is_confirmed_by(act.details, request.POST.get("digest", ""))
+    return act.details.get("reason") == given.get("reason", "").strip()
 
 
 def _is_this_one(act: Act, request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm) -> bool:

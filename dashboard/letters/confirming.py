@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from django import forms
 from django.http import HttpRequest, QueryDict
 
-from dashboard.auditing.acts import Act, newest, number_in
+from dashboard.auditing.acts import Act, asked_before, newest, newest_since, number_in
 from dashboard.auditing.reasons import LONGEST_REASON, PlanForm
 from dashboard.gateway import desk
 from dashboard.models import State
@@ -126,11 +126,8 @@ def again(wanted: Planned[Aim, P]) -> Planned[Aim, P]:
 
 def act_of(request: HttpRequest, resource: Resource, action: str) -> Act | None:
     """The newest act on the resource, if it is what this very confirmation has asked for, however it ended."""
-    last = newest(resource)
-    if last is None or last.number <= _posted_since(request.POST) or last.action != action:
-        return None
-    same = last.details.get("digest") == request.POST.get("digest") and last.actor == person_of(request).username
-    return last if same else None
+    last = asked_before(resource, _posted_since(request.POST), person_of(request).username, request.POST.get("digest", ""))
+    return last if last is not None and last.action == action else None
 
 
 def _meanwhile(request: HttpRequest, wanted: Planned[Any, Any]) -> Act | None:
@@ -139,8 +136,8 @@ def _meanwhile(request: HttpRequest, wanted: Planned[Any, Any]) -> Act | None:
 
 
 def _changed_by(wanted: Planned[Any, Any], request: HttpRequest) -> str:
-    last = newest(wanted.resource)
-    return AGAIN.format(last.actor) if last is not None and last.number > _posted_since(request.POST) else CHANGED
+    last = newest_since(wanted.resource, _posted_since(request.POST))
+    return AGAIN.format(last.actor) if last is not None else CHANGED
 
 
 def _posted_since(given: QueryDict) -> int:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
-from dashboard.auditing.acts import Act, newest
+from dashboard.auditing.acts import Act, newest, newest_since
 from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.gateway import desk
 from dashboard.jobs.asked import Said, speed_field, speed_of
@@ -95,8 +95,8 @@ def _queued(request: HttpRequest, wanted: AskedRedrive, resource: Resource, form
 
 
 def _changed_by(resource: Resource, form: RedriveForm) -> str:
-    last = newest(resource)
-    return AGAIN.format(last.actor) if last is not None and last.number > form.cleaned_data["since"] else CHANGED
+    last = newest_since(resource, form.cleaned_data["since"])
+    return AGAIN.format(last.actor) if last is not None else CHANGED
 
 
 def _preview(request: HttpRequest, wanted: AskedRedrive, said: Said) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
-from dashboard.auditing.acts import Act, newest
+from dashboard.auditing.acts import asked_before, newest, newest_since, number_in
 from dashboard.auditing.reasons import LONGEST_DIGEST, LONGEST_REASON, ReasonForm, required_text
 from dashboard.gateway import desk
 from dashboard.jobs.asked import Said, speed_field, speed_of
@@ -110,19 +110,16 @@ def _confirmed(request: HttpRequest, aim: Aim, form: ReplayForm) -> str:
 
 def _already(request: HttpRequest, resource: Resource) -> str | None:
     """The job of this very confirmation, if the button was pressed twice."""
-    last: Act | None = newest(resource)
+    seen, fixed = number_in(request.POST.get("seen", "")) or 0, request.POST.get("digest", "").partition("/")[0]
+    last = asked_before(resource, seen, person_of(request).username, fixed)
     if last is None or last.action != REPLAY_EVENTS.name or last.state is State.FAILED:
         return None
-    given = request.POST.get("seen", "")
-    seen = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
-    hashed = request.POST.get("digest", "").partition("/")[0]
-    same = last.details.get("digest") == hashed and last.actor == person_of(request).username and last.number > seen
-    return str(last.details["job"]) if same else None
+    return str(last.details["job"])
 
 
 def _changed_by(resource: Resource, form: ReplayForm) -> str:
-    last = newest(resource)
-    return AGAIN.format(last.actor) if last is not None and last.number > form.cleaned_data["seen"] else CHANGED
+    last = newest_since(resource, form.cleaned_data["seen"])
+    return AGAIN.format(last.actor) if last is not None else CHANGED
 
 
 def _preview(request: HttpRequest, asked: Asked, said: ReplaySaid, *, until: str = "") -> HttpResponse:
