@@ -150,7 +150,7 @@ def _not_permitted(store: StoreHealth) -> Notice:
 def _no_topics(store: StoreHealth, index: IndexHealth) -> Notice:
     broker = not is_embedded(settings.EVENTSTORE_URL)
     where = f" in {settings.EVENTSTORE_NAMESPACES}" if broker else ""
-    seed = [shell_command("seed_demo", "--yes-into-this-store", environment=OF_THE_STORE)] if broker and settings.DEMO else []
+    seed = [seed_command()] if broker and settings.DEMO else []
     return Notice(
         name="no-topics",
         tone="info",
@@ -243,3 +243,8 @@ def notices_of(context: Mapping[str, Any]) -> dict[str, Any]:
         "known_at": context.get("known_at") or (now.index.known_at if now.index else None),
         "tries_again": bool(away) or bool(context.get("tries_again")),
     }
+
+
+def seed_command() -> str:
+    """The command that writes the demo's history into the broker that is configured."""
+    return shell_command("seed_demo", "--yes-into-this-store", environment=OF_THE_STORE)

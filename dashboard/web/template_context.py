@@ -44,57 +44,32 @@ _PLACES = (
     ("Audit", "audit", "read_audit"),
 )
 _BELOW = {
-    "reveals": "audit",
-    "reveal_new": "aggregates",
-    "reveal_confirmations": "aggregates",
-    "emergency_reveal_new": "aggregates",
-    "emergency_reveals": "aggregates",
-    "cases": "audit",
-    "case_new": "audit",
-    "case_openings": "audit",
-    "case": "audit",
-    "case_notes": "audit",
-    "case_exports": "audit",
-    "anomalies": "overview",
-    "anomalies_of_kind": "overview",
-    "indexing": "overview",
-    "aggregate_type": "aggregates",
-    "aggregate": "aggregates",
-    "event": "aggregates",
-    "erasure": "aggregates",
-    "forgetting_new": "aggregates",
-    "forgettings": "aggregates",
-    "masking": "topics",
-    "topic": "topics",
-    "tail": "topics",
-    "tails": "topics",
-    "search": "topics",
-    "subscription": "subscriptions",
-    "projection": "projections",
-    "generation": "projections",
-    "generation_promotions": "projections",
-    "generation_discards": "projections",
-    "replays": "projections",
-    "replay": "projections",
-    "replay_new": "projections",
-    "replay_confirmations": "projections",
-    "replay_approval": "projections",
-    "replay_approvals": "projections",
-    "replay_report": "projections",
-    "cursor_reset_new": "subscriptions",
-    "cursor_resets": "subscriptions",
-    "job": "jobs",
-    "job_pauses": "jobs",
-    "job_resumptions": "jobs",
-    "job_cancellations": "jobs",
-    "job_approvals": "jobs",
-    "cursor_reset_events": "subscriptions",
-    "skip_new": "subscriptions",
-    "skips": "subscriptions",
-    "redrive_new": "subscriptions",
-    "redrives": "subscriptions",
-    "skip_events": "subscriptions",
+    "dashboard.cases": "audit",
+    "dashboard.cursors": "subscriptions",
+    "dashboard.erasure": "aggregates",
+    "dashboard.generations": "projections",
+    "dashboard.jobs": "jobs",
+    "dashboard.letters": "subscriptions",
+    "dashboard.masking": "topics",
+    "dashboard.projections": "projections",
+    "dashboard.record": "audit",
+    "dashboard.redrives": "subscriptions",
+    "dashboard.replays": "projections",
+    "dashboard.reveals": "aggregates",
+    "dashboard.reveals.listing": "audit",
+    "dashboard.subscriptions": "subscriptions",
+    "dashboard.views.aggregate_types": "aggregates",
+    "dashboard.views.aggregates": "aggregates",
+    "dashboard.views.anomalies": "overview",
+    "dashboard.views.events": "aggregates",
+    "dashboard.views.indexing": "overview",
+    "dashboard.views.overview": "overview",
+    "dashboard.views.searches": "topics",
+    "dashboard.views.tail": "topics",
+    "dashboard.views.topic_details": "topics",
+    "dashboard.views.topics": "topics",
 }
+"""The URL name of the place above a page, by the room or the module that has the page's view. Pages of others have none."""
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
@@ -150,10 +125,17 @@ def places(request: HttpRequest, under: str = "") -> list[Place]:
     """
     match = request.resolver_match
     name = match.url_name or "" if match else ""
-    above = under or _BELOW.get(name)
+    above = under or (place_above(match.func.__module__) if match else "")
     places = []
     for label, url_name, action in _PLACES:
         if policy.allows(request.user, action):
             here = "page" if name == url_name else "true" if above == url_name else ""
             places.append(Place(label=label, name=url_name, url=reverse(url_name), here=here))
     return places
+
+
+def place_above(module: str) -> str:
+    """The URL name of the place to which the pages of this module belong; empty if they belong to none."""
+    while module and module not in _BELOW:
+        module = module.rpartition(".")[0]
+    return _BELOW.get(module, "")

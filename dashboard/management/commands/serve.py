@@ -21,7 +21,7 @@ from dashboard.running.json_lines import give_back
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.databases import migrate
 from dashboard.setup.system_checks import serving_problems
-from eventstore.config import OF_THE_STORE, shell_command
+from dashboard.web.completeness import seed_command
 from eventstore.model import EventStoreError
 
 LOOPBACK = "127.0.0.1"
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         if not demo.own_store():
             self.say("EVENTSTORE_URL names a broker: nothing is written into it. To put the demo history there by hand:")
-            self.say(shell_command("seed_demo", "--yes-into-this-store", environment=OF_THE_STORE))
+            self.say(seed_command())
             self.say("Its story lines and searchable values come with EVENTDESK_CONFIG=examples/demo.toml.")
             return False
         if is_read_only():
