@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 
 from eventstore.config.loading import Config
 from eventstore.jobs import Interruption, JobInterrupted, Progress, Share
-from eventstore.model.copying import Acknowledger, Copy, Copying, Publisher, Sent
+from eventstore.model.copying import Acknowledger, Copy, Copying, Publisher, Sent, Start
 from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage, copying_of, subscriptions_of
@@ -107,6 +107,11 @@ class _Closing:
 
 
 class SteppingPublisher(_Closing):
+    @property
+    def starts(self) -> Mapping[int, Start]:
+        starts: Mapping[int, Start] = self.one.starts
+        return starts
+
     def send(self, copies: Sequence[Copy]) -> Sent:
         self.step("before sending")
         sent: Sent = self.one.send(copies)

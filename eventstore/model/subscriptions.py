@@ -237,6 +237,11 @@ class Subscriptions(CursorMoves, Protocol):
         """Return the durable subscriptions by name, never a reader's own."""
         ...
 
+    def members(self, topic: str) -> Sequence[Subscription]:
+        """As ``of_topic``, without ``cursors``, what they tell, and what the store keeps for itself, where the store answers
+        sooner without these: who is there, of which type, and who is connected."""
+        ...
+
     def named(self, topic: str, name: str) -> Subscription:
         """Return the subscription with this name, as it is now."""
         ...

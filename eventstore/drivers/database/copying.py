@@ -20,7 +20,7 @@ from eventstore.drivers.database.models import MessageRow, PartitionRow
 from eventstore.drivers.database.names import partition_row, subscription_row
 from eventstore.drivers.database.positions import position_of
 from eventstore.drivers.database.subscriptions import moving
-from eventstore.model.copying import Copy
+from eventstore.model.copying import Copy, Start
 from eventstore.model.errors import LeaseLost
 from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge, Reader
@@ -51,6 +51,9 @@ class TableCopying:
 
     def schema_refusal(self, schema: Schema) -> str:
         return ""
+
+    def get_ready(self, topic: str) -> None:
+        return
 
     def open_publisher(
         self, topic: str, *, partitions: Sequence[int], mark: tuple[str, str], schemas: Mapping[str, Schema | None]
@@ -84,6 +87,7 @@ class TablePublisher(_Open):
     def __init__(self, session: Session, topic: str, rows: Mapping[int, PartitionRow], mark: tuple[str, str]) -> None:
         self._session, self._topic, self._rows = session, topic, rows
         self._seen = {number: row.next_number for number, row in rows.items()}
+        self.starts = {number: _start(topic, number, row.next_number) for number, row in rows.items()}
         self._mark = ": ".join(map(json.dumps, mark))
 
     def send(self, copies: Sequence[Copy]) -> "TableSent":
@@ -104,6 +108,10 @@ class TablePublisher(_Open):
         since = MessageRow.objects.filter(partition=row, number__gte=self._seen[row.number])
         if since.filter(properties__contains=self._mark).exists():
             raise LeaseLost(ANOTHER)
+
+
+def _start(topic: str, partition: int, count: int) -> Start:
+    return Start(place=position_of(topic, partition, count - 1).token if count else "", empty=not count)
 
 
 class TableSent:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from eventstore.drivers.meanwhile import once
 from eventstore.drivers.pulsar.access.answers import reason_of, refused
 from eventstore.drivers.pulsar.access.credentials import Credentials
 from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, sizes_in
@@ -82,12 +83,13 @@ class Admin:
         if answer.status_code == 412:
             raise InvalidName(f"The broker refuses this topic's name: {reason_of(answer)}")
 
-    def statistics(self, topic: TopicName, partitions: int, *, producers: bool = False) -> Sequence[Json]:
+    def statistics(self, topic: TopicName, partitions: int, *, producers: bool = False, exact: bool = True) -> Sequence[Json]:
         """Return the ``stats`` of each partition, in order of number. ``partitions`` is 0 for an unpartitioned topic.
 
-        Raises ``OtherPartitions`` if the topic has another number of them.
+        Unless ``exact``, backlogs may be off. Raises ``OtherPartitions`` if the topic has another number of partitions.
         """
-        query = {"getPreciseBacklog": "true", "excludePublishers": "false" if producers else "true"}
+        query = {"getPreciseBacklog": "true"} if exact else {"subscriptionBacklogSize": "false"}
+        query["excludePublishers"] = "false" if producers else "true"
         if not partitions:
             return [self._json_of(topic, "stats", query)]
         whole = self._json_of(topic, "partitioned-stats", {**query, "perPartition": "true"})
@@ -97,11 +99,10 @@ class Admin:
 
     def internals(self, topic: TopicName, partitions: int) -> Sequence[Json]:
         """Return the ``internalStats`` (ledgers and cursors) of each partition, in the form of ``statistics``."""
-        if not partitions:
-            return [self._json_of(topic, "internalStats")]
-        whole = self._json_of(topic, "partitioned-internalStats")
-        if "partitions" in whole:
-            return _each_partition(topic, partitions, whole)
+        what = "partitioned-internalStats" if partitions else "internalStats"
+        whole = once((self, topic, what), lambda: self._json_of(topic, what))
+        if not partitions or "partitions" in whole:
+            return _each_partition(topic, partitions, whole) if partitions else [whole]
         # A broker that has just started returns 200 with its own exception until each partition was asked for (seen on 4.0).
         return [self.partition_internals(topic.partition(number)) for number in range(partitions)]
 

@@ -58,4 +58,5 @@ class PulsarStorage:
         return f"PulsarStorage({self._cluster.connection.where})"
 
     def close(self) -> None:
+        self.copying.close()
         self._cluster.close()

@@ -6,7 +6,7 @@ are the database's. Each step is one statement, or one transaction without a cal
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -111,11 +111,20 @@ def _note_taking(row: JobRow, owner: str) -> None:
 def _due(owner: str) -> Q:
     """A worker that takes has no job, so one that is its own was lost on the way (its database was away). A job that rests is
     due before its time where somebody wants something of it."""
-    rows = JobRow.objects.filter(state=State.RUNNING)
-    gone = [owner, *(other for other in set(rows.values_list("owner", flat=True)) if is_dead(other))]
-    waits = Q(state=State.QUEUED) & (Q(not_before=None) | Q(not_before__lte=Now()))
+    owners = JobRow.objects.filter(state=State.RUNNING).values_list("owner", flat=True)
     called = Q(owner=RESTING) & ~Q(wish=Wish.NONE)
-    return waits | Q(state=State.RUNNING) & (Q(leased_until__lte=Now()) | Q(owner__in=gone) | called)
+    return Q(state=State.QUEUED) & IN_TIME | Q(state=State.RUNNING) & (is_left(owner, owners) | called)
+
+
+IN_TIME = Q(not_before=None) | Q(not_before__lte=Now())
+"""What does not wait for its next try."""
+
+
+def is_left(owner: str, owners: Iterable[str]) -> Q:
+    """What nobody has any more, of jobs or of shares: its lease has passed, or it is one of those ``owners`` that are gone.
+    ``owner`` is whoever takes."""
+    gone = [owner, *(other for other in set(owners) if is_dead(other))]
+    return Q(leased_until__lte=Now()) | Q(owner__in=gone)
 
 
 def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Told:

@@ -21,7 +21,7 @@ from eventstore.jobs.history import TurnKind
 from eventstore.jobs.job import Job, Progress, Share, State, Wish
 from eventstore.jobs.models import JobRow, JobShareRow
 from eventstore.jobs.rows import job_of, noted, storable, wake
-from eventstore.jobs.running.queue import LEASE, LONGEST_PAUSE, MOST_DEATHS, JobLost, Told
+from eventstore.jobs.running.queue import IN_TIME, LEASE, LONGEST_PAUSE, MOST_DEATHS, JobLost, Told, is_left
 
 GOES_ON = (State.RUNNING, State.QUEUED)
 """The states of a job in which a share that a worker has may go on."""
@@ -127,10 +127,8 @@ def _of_jobs(kinds: Collection[str]) -> Q:
 
 def _due(owner: str) -> Q:
     """Whoever takes has no share, so one that is its own was lost on the way."""
-    held = JobShareRow.objects.exclude(leased_until=None)
-    gone = [owner, *(other for other in set(held.values_list("owner", flat=True)) if is_dead(other))]
-    free = Q(leased_until=None) | Q(leased_until__lte=Now()) | Q(owner__in=gone)
-    return free & (Q(not_before=None) | Q(not_before__lte=Now()))
+    owners = JobShareRow.objects.exclude(leased_until=None).values_list("owner", flat=True)
+    return (Q(leased_until=None) | is_left(owner, owners)) & IN_TIME
 
 
 def save(lease: ShareLease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Told:

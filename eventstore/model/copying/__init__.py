@@ -7,7 +7,7 @@ it opens the publisher again under the same name, reads what the topic has got, 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from msgspec import Struct, field
 
@@ -38,12 +38,25 @@ class Sent(Protocol):
         ...
 
 
+class Start(NamedTuple):
+    """Where a partition ended when a publisher was opened. All that it sends lies behind ``place``: the token of
+    ``Ends.farthest``, or, of a partition that is ``empty``, ``Ends.written``."""
+
+    place: str
+    empty: bool
+
+
 class Publisher(Protocol):
     """Sends copies under a fixed name. Belongs to one thread.
 
     The store admits one publisher of a name: while this one is open, or as soon as another one sends, nobody else sends under
     it. It never repeats a message by itself, not even after an outage: where the store's answer is missing, ``settle`` raises.
     """
+
+    @property
+    def starts(self) -> Mapping[int, Start]:
+        """By partition: where it ended when nobody else sent under this name any more, and this one had sent nothing."""
+        ...
 
     def send(self, copies: Sequence[Copy]) -> Sent:
         """Send these in order, each to its partition, behind what was sent before, which is settled in the same order.
@@ -102,6 +115,11 @@ class Copying(Protocol):
 
     def schema_refusal(self, schema: Schema) -> str:
         """Return why no publisher sends messages of this schema, as a sentence; empty if one does."""
+        ...
+
+    def get_ready(self, topic: str) -> None:
+        """Begin what the next ``open_publisher`` for this topic needs that takes time, for somebody who is about to open one.
+        Asks for nothing that anybody would see of the topic; whatever fails here is found out there."""
         ...
 
     def open_publisher(

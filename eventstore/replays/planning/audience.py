@@ -98,7 +98,7 @@ def _receivers(there: Subscriptions, replay: tuple[Topic, str] | None) -> tuple[
     if replay is None:
         return None, ()
     topic, name = replay
-    found = [one for one in there.of_topic(topic.name) if not one.kind.of_the_store]
+    found = [one for one in there.members(topic.name) if not one.kind.of_the_store]
     return next((one for one in found if one.name == name), None), [one.name for one in found if one.name != name]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eventstore.actions import AggregateName, FilterText, Resource
+from eventstore.drivers.meanwhile import asking_once
 from eventstore.jobs import lookup
 from eventstore.jobs.rows import arguments_fit
 from eventstore.model.events import Topic
@@ -188,7 +189,8 @@ class ReplayPlan:
 
 def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     """Look at the events, and at who would get them. Raises ``InvalidReplay`` for what cannot be replayed like this."""
-    found = _looked_at(storage, resource, aim)
+    with asking_once():
+        found = _looked_at(storage, resource, aim)
     return found if arguments_fit(found.order().as_json()) else replace(found, hazards=[TOO_LARGE, *found.hazards])
 
 

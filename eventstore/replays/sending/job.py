@@ -8,7 +8,7 @@ from eventstore.envelope import read_event
 from eventstore.jobs import Job, Progress, Share, Worker
 from eventstore.model.errors import StoreRefused
 from eventstore.model.log import Edge
-from eventstore.model.storage import Storage, subscriptions_of
+from eventstore.model.storage import Storage, copying_of, subscriptions_of
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays.order import ReplayOrder
 from eventstore.replays.sending.sending import Sending, send_share
@@ -101,9 +101,10 @@ def _prepare(storage: Storage, order: ReplayOrder, highest: int) -> None:
     A subscription that is made begins at the end, so that it gets no copies of earlier replays that the topic still has. It
     is made once: one that somebody deletes while its copies wait stays deleted, and the job says that it is gone.
     """
+    subscriptions = subscriptions_of(storage)
     topic = storage.log.topic(order.target)
     if topic.partitions <= highest:
         raise StoreRefused(TOO_FEW.format(topic.name, topic.partitions, highest))
-    subscriptions = subscriptions_of(storage)
-    if not any(one.name == order.subscription for one in subscriptions.of_topic(topic.name)):
+    copying_of(storage).get_ready(topic.name)
+    if not any(one.name == order.subscription for one in subscriptions.members(topic.name)):
         subscriptions.create(topic.name, order.subscription, type=SubscriptionType.SHARED, start=Edge.LATEST)

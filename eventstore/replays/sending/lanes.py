@@ -38,6 +38,8 @@ class Lanes:
         self._publisher = copying_of(self._storage).open_publisher(
             self._target, partitions=[self._partition], mark=(REPLAY_ID, self._job), schemas=schemas
         )
+        if self._state.tidy:
+            self._state.begin(self._publisher.starts[self._partition])
         self._open = (topic, frozenset(wanted))
         self._state.topic, self._state.versions[topic] = topic, wanted
         self._state.tidy = False

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from eventstore.copying import BytesKeys, noted_end
 from eventstore.jobs import Interruption, JobInterrupted, Worker
-from eventstore.model.copying import Copying, Sent
+from eventstore.model.copying import Copying, Sent, Start
 from eventstore.model.errors import EventStoreError, LeaseLost, ResourceBusy, StoreUnreachable
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.log import Log
@@ -97,10 +97,10 @@ def send_share(run: Sending) -> None:
 
 
 def _begin(run: Sending, lanes: Lanes) -> Arrived:
-    """Note where the target ends, or find what has arrived there since that was noted."""
+    """Find what has arrived in the target since its end was noted. Where nothing was sent, that is noted by the opening of the
+    publisher."""
     state = run.state
     if state.tidy:
-        _note_end(run)  # saved before anything is sent: by the opening of the publisher
         return Arrived()
     lanes.open(state.topic, frozenset())
     there = arrived(run.copying, run.log, run.job, run.order.target, run.partition, state, run.tick)
@@ -111,9 +111,7 @@ def _begin(run: Sending, lanes: Lanes) -> Arrived:
 def _note_end(run: Sending) -> None:
     """Nothing is on its way now."""
     ends = run.log.ends(run.order.target)[run.partition]
-    run.state.behind, run.state.looked = noted_end(ends), time.monotonic()
-    if run.state.began is None:
-        run.state.began = run.state.behind if ends.last is not None else ""
+    run.state.begin(Start(place=noted_end(ends), empty=ends.farthest is None))
 
 
 def _send_source(run: Sending, lanes: Lanes, source: Source, there: Arrived) -> None:
@@ -220,7 +218,7 @@ def _save(run: Sending, *, more_has_arrived: bool) -> None:
 
 
 def _is_to_look(run: Sending) -> bool:
-    return time.monotonic() - run.state.looked >= LOOK_EVERY
+    return not run.state.tidy and time.monotonic() - run.state.looked >= LOOK_EVERY
 
 
 def _count_missing(state: State, sources: Sequence[Source]) -> None:

@@ -1,11 +1,13 @@
 """How far a share of a replay is, as its checkpoint keeps it. A share is one partition of the replay topic."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
 from eventstore.jobs import Progress
+from eventstore.model.copying import Start
 from eventstore.replays.watching.consumption import Stretch
 from eventstore.replays.watching.places import TARGET, target_json
 
@@ -40,6 +42,12 @@ class State:
     failed: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
     looked: float = -inf
+
+    def begin(self, start: Start) -> None:
+        """Nothing is on its way: what is sent from now on lies behind this place."""
+        self.behind, self.looked = start.place, time.monotonic()
+        if self.began is None:
+            self.began = "" if start.empty else start.place
 
     def progress(self, total: int | None) -> Progress:
         return Progress(done=self.sent, skipped=self.skipped, failed=self.failed, total=total)

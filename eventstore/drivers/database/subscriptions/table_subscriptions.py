@@ -25,6 +25,9 @@ class TableSubscriptions:
         with self._session.use():
             return listing.subscriptions(topic)
 
+    def members(self, topic: str) -> Sequence[Subscription]:
+        return self.of_topic(topic)
+
     def named(self, topic: str, name: str) -> Subscription:
         with self._session.use():
             return listing.subscription(topic, name)

@@ -8,11 +8,15 @@ nothing, and what had no receipt fails. If the thread comes too late, the client
 """
 
 import logging
+import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self
 
 import pulsar
 
+from eventstore.drivers.meanwhile import meanwhile
 from eventstore.drivers.pulsar.access.needs import Need, publishing
 from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.names import SCHEME
@@ -35,6 +39,16 @@ class ConnectedOnce:
         self._watching = threading.Thread(target=self._watch, name="pulsar producer guard", daemon=True)
         self.lost = False
         """Whether a producer was disconnected. Then all are closed."""
+
+    def connect(self, uri: str) -> Self:
+        """Connect already, by a question about this topic, which is there."""
+        try:
+            with self._connection.errors():
+                self._client.get_topic_partitions(uri)
+        except BaseException:
+            self.close()
+            raise
+        return self
 
     def producer(self, uri: str, **settings: Any) -> Any:
         """Return a producer. Raises ``ResourceBusy`` if one of its name is connected already."""
@@ -79,6 +93,44 @@ class ConnectedOnce:
             for producer in self._producers:
                 producer._producer.close_async(_ignore)
             return
+
+
+class SpareClient:
+    """A client that is connected before it is needed: to connect takes longer than all else that opens a publisher. There is
+    one at most, and whoever takes it closes it. Belongs to a process."""
+
+    def __init__(self, connection: BrokerConnection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._spare: tuple[int, Callable[[], ConnectedOnce]] | None = None
+
+    def get_ready(self, uri: str) -> None:
+        """Begin to connect, unless that was begun and not used."""
+        with self._lock:
+            if self._spare is None or self._spare[0] != os.getpid():
+                self._spare = os.getpid(), meanwhile(lambda: ConnectedOnce(self._connection).connect(uri))
+
+    def take(self) -> ConnectedOnce:
+        """Return it, or a new one where there is none, or where it could not connect."""
+        ready = self._taken()
+        if ready is not None:
+            try:
+                return ready()
+            except EventStoreError as error:
+                log.info("No connection was ready: %s", type(error).__name__)
+        return ConnectedOnce(self._connection)
+
+    def close(self) -> None:
+        """Close what nobody has taken."""
+        ready = self._taken()
+        if ready is not None:
+            with suppress(EventStoreError):
+                ready().close()
+
+    def _taken(self) -> "Callable[[], ConnectedOnce] | None":
+        with self._lock:
+            spare, self._spare = self._spare, None
+        return spare[1] if spare is not None and spare[0] == os.getpid() else None
 
 
 def _ignore(result: Any) -> None:

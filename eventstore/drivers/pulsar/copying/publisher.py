@@ -20,7 +20,7 @@ from eventstore.drivers.pulsar.copying.connected_once import ConnectedOnce
 from eventstore.drivers.pulsar.copying.schemas import schema_info
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.drivers.pulsar.topics import KnownTopic
-from eventstore.model.copying import Copy
+from eventstore.model.copying import Copy, Start
 from eventstore.model.events import Position
 from eventstore.model.schema_registry import Schema
 
@@ -41,7 +41,8 @@ class PulsarPublisher:
         name: str,
         schemas: Mapping[str, Schema | None],
     ) -> None:
-        self._once, self._topic = once, str(known.name)
+        self._once, self.topic = once, str(known.name)
+        self.starts: dict[int, Start] = {}
         self._lanes: dict[tuple[int, str], _Lane] = {}
         self._latest: dict[int, _Lane] = {}
         try:
@@ -55,7 +56,7 @@ class PulsarPublisher:
             raise
 
     def send(self, copies: Sequence[Copy]) -> "PulsarSent":
-        sent = PulsarSent(self._topic, self._once)
+        sent = PulsarSent(self.topic, self._once)
         for (partition, version), run in groupby(copies, lambda copy: (copy.partition, copy.message.schema_version)):
             lane, before = self._lanes[partition, version], self._latest.get(partition)
             if before is not None and before is not lane:

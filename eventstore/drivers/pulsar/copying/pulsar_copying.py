@@ -8,12 +8,14 @@ from eventstore.drivers.meanwhile import meanwhile
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.copying.acknowledger import PulsarAcknowledger
-from eventstore.drivers.pulsar.copying.connected_once import ConnectedOnce
+from eventstore.drivers.pulsar.copying.connected_once import SpareClient
 from eventstore.drivers.pulsar.copying.publisher import PulsarPublisher
 from eventstore.drivers.pulsar.copying.schemas import refusal_of
+from eventstore.drivers.pulsar.ledgers import last_written, layout_of
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.drivers.pulsar.positions import place_of
+from eventstore.drivers.pulsar.positions import place_of, whole_entry
+from eventstore.model.copying import Start
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import UNREADABLE_KEY, Message, Position
 from eventstore.model.log import Edge, Reader
@@ -34,6 +36,7 @@ class PulsarCopying:
 
     def __init__(self, cluster: Cluster, log: PulsarLog) -> None:
         self._cluster, self._log = cluster, log
+        self._spare = SpareClient(cluster.connection)
 
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> Reader:
         return self._log.open_reader(topic, partition, after=after)
@@ -54,14 +57,22 @@ class PulsarCopying:
     def schema_refusal(self, schema: Schema) -> str:
         return refusal_of(schema)
 
+    def get_ready(self, topic: str) -> None:
+        self._spare.get_ready(self._cluster.known_lately(topic).log(0).uri)
+
+    def close(self) -> None:
+        """Close what was made ready and is not used."""
+        self._spare.close()
+
     def open_publisher(
         self, topic: str, *, partitions: Sequence[int], mark: tuple[str, str], schemas: Mapping[str, Schema | None]
     ) -> PulsarPublisher:
         known = self._cluster.known(topic)
-        publisher = PulsarPublisher(ConnectedOnce(self._cluster.connection), known, partitions, "-".join(mark), schemas)
+        publisher = PulsarPublisher(self._spare.take(), known, partitions, "-".join(mark), schemas)
         try:
             for partition in partitions:
-                await_pending(self._cluster.admin, known.log(partition))
+                told = await_pending(self._cluster.admin, known.log(partition))
+                publisher.starts[partition] = start_of(publisher.topic, partition, told)
         except BaseException:
             publisher.close()
             raise
@@ -74,8 +85,15 @@ class PulsarCopying:
         return PulsarAcknowledger(self._cluster.connection, known, subscription, type).join(partitions)
 
 
-def await_pending(admin: Admin, log: TopicName) -> None:
-    """Wait until the broker has stored what it was storing for this log when this was called.
+def start_of(topic: str, partition: int, told: Json) -> Start:
+    """Return where a partition with this ``internalStats`` ends."""
+    last = layout_of(told).last
+    return Start(place=whole_entry(topic, partition, *last).token if last else last_written(told), empty=last is None)
+
+
+def await_pending(admin: Admin, log: TopicName) -> Json:
+    """Wait until the broker has stored what it was storing for this log when this was called; return the ``internalStats``
+    of then.
 
     A publisher that was killed may have left something on its way, which a look at the end of the log would not find.
     """
@@ -87,6 +105,7 @@ def await_pending(admin: Admin, log: TopicName) -> None:
             raise StoreUnreachable("The broker does not get through with what it is storing. Trying again.")
         time.sleep(LOOK_SECONDS)
         told = admin.partition_internals(log)
+    return told
 
 
 def _number(told: Json, name: str) -> int:

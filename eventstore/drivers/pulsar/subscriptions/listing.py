@@ -48,6 +48,12 @@ def all_of(admin: Admin, entries: Entries, known: KnownTopic, *, sought: str = "
     return as_told(entries, known, statistics, internals())
 
 
+def members(admin: Admin, known: KnownTopic) -> Sequence[Subscription]:
+    """Return the topic's durable subscriptions by name, without their cursors."""
+    statistics = admin.statistics(known.name, known.shards, exact=False)
+    return [_subscription(known, name, statistics, ()) for name in sorted(_names(statistics))]
+
+
 def as_told(
     entries: Entries, known: KnownTopic, statistics: Sequence[Json], internals: Sequence[Json]
 ) -> Sequence[Subscription]:
@@ -57,7 +63,7 @@ def as_told(
         _Partition(entries, known, number, told, inside)
         for number, (told, inside) in enumerate(zip(statistics, internals, strict=True))
     ]
-    return [_subscription(known, name, parts) for name in sorted(names)]
+    return [_subscription(known, name, statistics, [part.cursor(name) for part in parts]) for name in sorted(names)]
 
 
 def named(told: Sequence[Subscription], known: KnownTopic, name: str) -> Subscription:
@@ -153,16 +159,16 @@ class _Partition:
         return self.layout.entries - sum(end - first for first, end in done)
 
 
-def _subscription(known: KnownTopic, name: str, parts: Sequence[_Partition]) -> Subscription:
-    told = [part.subscription(name) for part in parts]
+def _subscription(known: KnownTopic, name: str, statistics: Sequence[Json], cursors: Sequence[Cursor]) -> Subscription:
+    told: Sequence[Json] = [partition.get("subscriptions", {}).get(name, {}) for partition in statistics]
     return Subscription(
         topic=str(known.name),
         name=name,
         type=next((TYPE_NAMES[each["type"]] for each in told if each.get("type") in TYPE_NAMES), SubscriptionType.UNKNOWN),
-        cursors=[part.cursor(name) for part in parts],
+        cursors=cursors,
         consumers=[
-            _consumer(consumer, part.number if known.shards else None)
-            for part, each in zip(parts, told, strict=True)
+            _consumer(consumer, number if known.shards else None)
+            for number, each in enumerate(told)
             for consumer in each.get("consumers", ())
         ],
         moved=_latest(told, "lastMarkDeleteAdvancedTimestamp", "lastAckedTimestamp"),
@@ -174,7 +180,7 @@ def _subscription(known: KnownTopic, name: str, parts: Sequence[_Partition]) -> 
         acked=_latest(told, "lastAckedTimestamp"),
         expired=sum(_count(each, "totalMsgExpired") for each in told),
         blocked=any(each.get("blockedSubscriptionOnUnackedMsgs", False) for each in told),
-        rate_in=_rate([part.told for part in parts], "msgRateIn"),
+        rate_in=_rate(statistics, "msgRateIn"),
         rate_out=_rate(told, "msgRateOut"),
         rate_redelivered=_rate(told, "msgRateRedeliver"),
         properties=_texts(next((each["subscriptionProperties"] for each in told if each.get("subscriptionProperties")), {})),

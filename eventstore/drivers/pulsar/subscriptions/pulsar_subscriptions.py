@@ -51,6 +51,14 @@ class PulsarSubscriptions:
         kept = self._inside_batches.kept()
         return [replace(one, acknowledges_inside=kept) for one in found]
 
+    def members(self, topic: str) -> Sequence[Subscription]:
+        """One request, which the broker answers from memory, for a topic that was listed in the last half a minute."""
+        known = self._cluster.known_lately(topic)
+        try:
+            return listing.members(self._cluster.admin, known)
+        except OtherPartitions:
+            return listing.members(self._cluster.admin, self._cluster.topics.find_anew(known))
+
     def named(self, topic: str, name: str) -> Subscription:
         known, found = self._all_of(self._cluster.known(topic), sought=name)
         return replace(listing.named(found, known, name), acknowledges_inside=self._inside_batches.kept())
