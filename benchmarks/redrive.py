@@ -206,6 +206,9 @@ class NoRecord:
     def newest(self, resource: object) -> int:
         return 0
 
+    def acted_since(self, resource: object, since: int) -> bool:
+        return False
+
 
 def _await_acknowledged(storage: "PulsarStorage", subscription: str) -> None:
     while storage.subscriptions.named(f"public/default/{DEAD}", subscription).backlog:

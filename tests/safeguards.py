@@ -33,6 +33,9 @@ class Lines:
     def newest(self, resource: Resource) -> int:
         return self.newest_number
 
+    def acted_since(self, resource: Resource, since: int) -> bool:
+        return self.newest_number > since
+
 
 @dataclass
 class MemoryLocks:
@@ -77,6 +80,9 @@ class NoRecord:
         raise AssertionError("nothing here acts")
 
     def newest(self, resource: Resource) -> int:
+        raise AssertionError("nothing here acts")
+
+    def acted_since(self, resource: Resource, since: int) -> bool:
         raise AssertionError("nothing here acts")
 
 

@@ -208,9 +208,14 @@ def same_digest(details: Mapping[str, Any], digest: str) -> bool:
 
 
 def newest_since(resource: Resource, since: int | None) -> Act | None:
-    """The newest act on the resource, if it came after the one of this number, which a preview knew as the newest."""
+    """The newest act on the resource, if it came after the one of this number, which a preview knew as the newest.
+
+    Mostly there is none: then one plain question tells, for which people wait after their click.
+    """
+    if since is None or not AuditEntry.objects.filter(about(resource), begins=True, number__gt=since).exists():
+        return None
     last = newest(resource)
-    return last if last is not None and since is not None and last.number > since else None
+    return last if last is not None and last.number > since else None
 
 
 def asked_before(

@@ -67,6 +67,9 @@ class DatabaseRecord:
         act = acts.newest(resource)
         return act.number if act else 0
 
+    def acted_since(self, resource: Resource, since: int) -> bool:
+        return acts.newest_since(resource, since) is not None
+
 
 def _same_as_first(act: str) -> dict[str, Any]:
     first = AuditEntry.objects.filter(act=UUID(act)).order_by("number").first()

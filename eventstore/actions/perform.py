@@ -32,6 +32,10 @@ class Record(Protocol):
         """The number of the newest act that has, or may have, changed this resource; 0 for none. Failed ones do not count."""
         ...
 
+    def acted_since(self, resource: Resource, since: int) -> bool:
+        """Whether ``newest`` is above this number: cheaper, where it is not."""
+        ...
+
 
 def of_role(actor: Actor, action: str, resource: Resource) -> str:
     """Why somebody may not, where nothing more is known."""
@@ -121,7 +125,7 @@ def perform_plan(
 def confirmed(record: Record, resource: Resource, confirmation: Confirmation, plan_again: Callable[[], P]) -> P:
     """The plan, made once more under the lock, if it is what was confirmed; ``StalePlan`` where it is not."""
     plan = plan_again()
-    if record.newest(resource) > confirmation.since or not plan.confirmed_by(confirmation.digest):
+    if record.acted_since(resource, confirmation.since) or not plan.confirmed_by(confirmation.digest):
         raise StalePlan("It has changed since you looked. Nothing was done: look at the new preview.")
     return plan
 

@@ -92,7 +92,7 @@ def _insert(
     try:
         row.save(force_insert=True)
         wake()
-        row.refresh_from_db()
+        row.refresh_from_db(fields=["asked", "approve_by"])  # which the database has told
     except BaseException as error:
         safeguards.record.ended(row.act, outcome_of_error(error, (), {}))
         raise

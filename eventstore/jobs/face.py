@@ -208,7 +208,7 @@ class JobFace:
 
         def check_now() -> None:
             check(job)
-            if since is not None and self.newest_act(job) > since:
+            if since is not None and self._safeguards.record.acted_since(job_resource(job), since):
                 raise JobRefused("Someone has acted on it since you looked. This is how it is now.")
 
         with perform(self._safeguards, actor, action, job_resource(job), details, check=check_now) as act:

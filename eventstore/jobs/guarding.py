@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 
-from django.db.models import QuerySet
+from django.db.models import Q
 
 from eventstore.actions.action import registered
 from eventstore.actions.actor import Actor
@@ -57,13 +57,12 @@ def _refuse_busy(resource: Resource) -> None:
 
 def _holder(resource: Resource) -> JobRow | None:
     """The job that has not ended and acts on this resource, or holds it beside its own."""
-    own = JobRow.objects.filter(busy=resource.key).first()
-    return own or next((row for row in _rows_that_hold(resource.kind) if resource in _held(row)), None)
-
-
-def _rows_that_hold(what: str) -> "QuerySet[JobRow]":
+    what = resource.kind
     kinds = [one for one in registered() if isinstance(one, JobKind) and what in one.acts_on and one.holds is not nothing_more]
-    return JobRow.objects.filter(busy__isnull=False, kind__in=[one.name for one in kinds]).order_by("number")
+    holding = Q(busy__isnull=False, kind__in=[one.name for one in kinds])
+    rows = list(JobRow.objects.filter(Q(busy=resource.key) | holding).order_by("number"))
+    own = next((row for row in rows if row.busy == resource.key), None)
+    return own or next((row for row in rows if resource in _held(row)), None)
 
 
 def _held(row: JobRow) -> Sequence[Resource]:

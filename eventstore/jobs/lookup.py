@@ -51,6 +51,11 @@ def open_on(resource: Resource) -> Job | None:
     return job_of(row) if row else None
 
 
+def id_of_open(resource: Resource) -> str:
+    """The id of ``open_on``; empty if there is none."""
+    return JobRow.objects.filter(busy=resource.key).values_list("id", flat=True).first() or ""
+
+
 def asked_for(asker: str, *, kind: str, on: Resource, since: datetime) -> int:
     """How much this person has asked for since then with jobs of this kind on the resource: what they are to handle, and of
     those that have ended what they have handled. A failed one can be resumed, and counts with all that it was to handle."""

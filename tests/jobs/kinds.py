@@ -39,6 +39,9 @@ class Acts:
     def newest(self, resource: Resource) -> int:
         return 0
 
+    def acted_since(self, resource: Resource, since: int) -> bool:
+        return self.newest(resource) > since
+
     def of(self, act: str) -> list[str]:
         """How the act ended, each time."""
         return [outcome.ending.value for other, outcome in self.ends if other == act]

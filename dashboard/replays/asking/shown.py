@@ -85,5 +85,6 @@ def _size(plan: ReplayPlan) -> str:
 
 def _takes(plan: ReplayPlan) -> str:
     """ "about 3 seconds, as earlier replays took"."""
-    how = "by the rate of earlier replays" if plan.expected.measured else "a guess: no replay was measured here yet"
-    return f"{'less than a second' if plan.seconds < 1 else f'about {format_duration(plan.seconds + 0.5)}'} ({how})"
+    seconds, measured = plan.takes()
+    how = "by the rate of earlier replays" if measured else "a guess: no replay was measured here yet"
+    return f"{'less than a second' if seconds < 1 else f'about {format_duration(seconds + 0.5)}'} ({how})"

@@ -24,7 +24,7 @@ def plan_lines(plan: ReplayPlan) -> Iterator[str]:
         yield "  Side effects: none of these types has a declared one"
     if consumers := consumers_of(plan):
         yield f"  Consumers: {consumers}"
-    yield f"  Expected: about {format_duration(max(1.0, plan.seconds))} (an estimate)"
+    yield f"  Expected: about {format_duration(max(1.0, plan.takes()[0]))} (an estimate)"
     for hazard in plan.hazards:
         yield f"  {'STOPS' if hazard.stops else 'GRAVE' if hazard.grave else 'Hazard'}: {hazard.text}"
     if not plan.hazards:

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from eventstore.drivers.meanwhile import once
 from eventstore.index.lookup.key_tables import places
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
@@ -18,6 +19,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_CANDIDATES = 400
 BLOCKS_A_STATEMENT = 500
 """Blocks that are read in one statement: some ten megabytes."""
+
+MOST_KEPT = 100
+"""Blocks that somebody who looks at them from several sides keeps open: some megabytes."""
 
 PlaceOf = tuple[int, int]
 """A partition row's id, and an ordinal."""
@@ -75,8 +79,13 @@ def with_hash(table: str, hash: int) -> list[Pointer]:
 
 
 def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
-    """Return the blocks that begin at these places."""
-    return {place: opened(data) for place, data in _blocks_at(wanted)}
+    """Return the blocks that begin at these places. Within ``asking_once`` the first of them are opened once."""
+    there, asked = once(open_blocks, dict[PlaceOf, Columns]), set(wanted)
+    found = {place: there[place] for place in asked & there.keys()}
+    found |= {place: opened(data) for place, data in _blocks_at(asked - found.keys())}
+    if len(there) + len(found) <= MOST_KEPT:
+        there |= found
+    return found
 
 
 def last_ordinals(partition: int, tokens: Sequence[str]) -> list[int]:

@@ -83,19 +83,13 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
             return None
         tidy, rested = row.tidy, row.owner == RESTING
         _note_taking(row, owner)
-        JobRow.objects.filter(pk=row.pk).update(
-            state=State.RUNNING,
-            owner=owner,
-            epoch=F("epoch") + 1,
-            leased_until=Now() + LEASE,
-            seen=Now(),
-            started=Coalesce("started", Now()),
-            not_before=None,
-            deaths=F("deaths") + 1,
-            tidy=False,
-            rate=None,
-        )
-        row.refresh_from_db()
+        told = {"state": State.RUNNING, "owner": owner, "not_before": None, "tidy": False, "rate": None}
+        counted = {"epoch": F("epoch") + 1, "deaths": F("deaths") + 1}
+        timed = {"leased_until": Now() + LEASE, "seen": Now(), "started": Coalesce("started", Now())}
+        JobRow.objects.filter(pk=row.pk).update(**told, **counted, **timed)
+        for name, value in told.items():
+            setattr(row, name, value)
+        row.refresh_from_db(fields=[*counted, *timed])
     lease = Lease(number=row.pk, owner=owner, epoch=row.epoch)
     return Taken(job=job_of(row), lease=lease, killed=row.deaths > MOST_DEATHS, tidy=tidy, rested=rested)
 

@@ -28,7 +28,7 @@ from eventstore.replays.planning.aiming import Aim, target_of, topics_of
 from eventstore.replays.planning.audience import Audience, audience_of, begin
 from eventstore.replays.planning.choosing import Choice, alone, choose, without
 from eventstore.replays.planning.counting import Counts, counted, edges
-from eventstore.replays.planning.expected import Expected, expected
+from eventstore.replays.planning.expected import expected
 from eventstore.replays.planning.hazards import PASSING, TOO_LARGE, Facts, Hazard, hazards_of
 from eventstore.replays.planning.partitions import Seen, Until, look
 from eventstore.search import parse_filter
@@ -63,7 +63,6 @@ class ReplayPlan:
     hazards: Sequence[Hazard]
     approval: Sequence[str]
     limits: ProjectionLimits
-    expected: Expected
     first: Sequence[Pointer]
     last: Sequence[Pointer]
     until: Until
@@ -95,10 +94,10 @@ class ReplayPlan:
             return self.audience.type
         return self.audience.target.type if self.audience.target else SubscriptionType.UNKNOWN
 
-    @property
-    def seconds(self) -> float:
-        """How long it may take to give them all: an estimate."""
-        return self.expected.seconds(self.looked_at if self.events is None else self.events)
+    def takes(self) -> tuple[float, bool]:
+        """How many seconds it may take to give them all, an estimate; and whether that is by earlier replays."""
+        likely = expected(REPLAY, self.way)
+        return likely.seconds(self.looked_at if self.events is None else self.events), likely.measured
 
     @property
     def stops(self) -> Hazard | None:
@@ -223,7 +222,6 @@ def _looked_at(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
             choice.events, found.keys(), aim.approval_above(limits.approval_above), everything=_takes_all(aim, asked, seen)
         ),
         limits=limits,
-        expected=expected(REPLAY, aim.way),
         first=first,
         last=last,
         until=seen.until,
@@ -256,7 +254,7 @@ def _facts(
     topics: Sequence[Topic],
 ) -> Facts:
     name = aim.projection.subscription
-    running = lookup.open_on(resource)
+    running = lookup.id_of_open(resource)
     return Facts(
         way=aim.way,
         name=name,
@@ -269,7 +267,7 @@ def _facts(
         not_indexed=seen.unknown,
         stores_own=any(one.kind.of_the_store for one in audience.own.values()),
         derived=[topic.name for topic in topics if topic.derived],
-        running=running.id if running is not None and running.id != aim.job else "",
+        running=running if running != aim.job else "",
     )
 
 

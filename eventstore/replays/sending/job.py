@@ -11,6 +11,7 @@ from eventstore.model.log import Edge
 from eventstore.model.storage import Storage, copying_of, subscriptions_of
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays.order import ReplayOrder
+from eventstore.replays.sending.reading import begun_ahead
 from eventstore.replays.sending.sending import Sending, send_share
 from eventstore.replays.sending.state import State
 from eventstore.replays.watching import LOOKS, Follow, follow, looks_of, reader_of, stretches_of
@@ -41,7 +42,7 @@ def replay_by_topic(
     ``JobInterrupted`` where the job is to end, or rests.
     """
     looks = looks_of(checkpoint)
-    shares = send(storage, order, worker, {**checkpoint, LOOKS: looks.as_json()})
+    shares = send(storage, order, job, worker, {**checkpoint, LOOKS: looks.as_json()})
     sent = Progress.sum_of(share.progress for share in shares)
     facts = {"sent": sent.done, **({"not_matching": sent.skipped} if sent.skipped else {})}
     if not sent.done:
@@ -58,15 +59,22 @@ def replay_by_topic(
     return {**facts, **follow(storage, what, worker)}
 
 
-def send(storage: Storage, order: ReplayOrder, worker: Worker, checkpoint: Mapping[str, Any]) -> Sequence[Share]:
+def send(storage: Storage, order: ReplayOrder, job: str, worker: Worker, checkpoint: Mapping[str, Any]) -> Sequence[Share]:
     """Have everything sent; return the shares. ``checkpoint`` is what the job keeps meanwhile.
 
-    Raises as ``Worker.run_shares``, and ``StoreRefused`` where the replay topic is not as it has to be.
+    The first share is the one that this worker takes, and somebody waits for its first copy: what it copies is fetched already
+    while the replay topic is looked at. Raises as ``Worker.run_shares``, and ``StoreRefused`` where the replay topic is not as
+    it has to be.
     """
     totals = events_by_partition(order)
-    if not checkpoint.get(READER):
+    run_all = partial(
+        worker.run_shares, {**checkpoint, READER: True}, {str(partition): events for partition, events in totals.items()}
+    )
+    if checkpoint.get(READER):
+        return run_all()
+    with begun_ahead(copying_of(storage), order, job, min(totals, default=0)):
         _prepare(storage, order, max(totals, default=0))
-    return worker.run_shares({**checkpoint, READER: True}, {str(partition): events for partition, events in totals.items()})
+        return run_all()
 
 
 def events_by_partition(order: ReplayOrder) -> Mapping[int, int]:

@@ -1,6 +1,7 @@
 """Reading the chosen events of a share, in order: a few by their positions, many with a reader."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -44,6 +45,25 @@ def begin(copying: Copying, sources: Sequence[Source]) -> Sequence[Source]:
     first = next(iter(sources), None)
     some = list(islice(_places(first, ""), FETCHED_AT_ONCE)) if first is not None else []
     return [replace(sources[0], begun=copying.begin_fetch(some)), *sources[1:]] if some else sources
+
+
+_ahead: dict[tuple[str, int], Sequence[Source]] = {}
+"""What was begun to fetch for a share before somebody takes it, by its job's id and its partition: one in a process."""
+
+
+@contextmanager
+def begun_ahead(copying: Copying, order: ReplayOrder, job: str, partition: int) -> Iterator[None]:
+    """Begin to fetch what comes first of a share that is not made yet. In here, ``taken_ahead`` returns its sources once."""
+    _ahead.clear()
+    _ahead[job, partition] = begin(copying, sources_of(order, partition))
+    try:
+        yield
+    finally:
+        _ahead.pop((job, partition), None)
+
+
+def taken_ahead(job: str, partition: int) -> Sequence[Source] | None:
+    return _ahead.pop((job, partition), None)
 
 
 def _tokens_of(bounds: Bounds) -> Sequence[str] | None:

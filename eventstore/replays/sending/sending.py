@@ -25,7 +25,7 @@ from eventstore.model.storage import Storage, copying_of
 from eventstore.replays.order import ReplayOrder
 from eventstore.replays.sending.arrived import Arrived, arrived
 from eventstore.replays.sending.lanes import Lanes
-from eventstore.replays.sending.reading import Source, begin, portions, sources_of
+from eventstore.replays.sending.reading import Source, begin, portions, sources_of, taken_ahead
 from eventstore.replays.sending.state import State
 from eventstore.replays.sending.windows import MOST_KEYS, Copier, Most, Window, copier_for, windows_of
 
@@ -79,9 +79,7 @@ def send_share(run: Sending) -> None:
     """Send everything that is not reached. Raises ``JobInterrupted`` with nothing half done (unless the share is lost),
     ``StoreUnreachable`` where it is to be tried again, and other errors where the store does not take a copy."""
     state, target = run.state, run.order.target
-    sources = sources_of(run.order, run.partition)
-    if state.tidy and not state.reached:
-        sources = begin(run.copying, sources)
+    sources = _sources(run)
     try:
         with Lanes(run.storage, job=run.job, target=target, partition=run.partition, state=state, note=run.note) as lanes:
             there = _begin(run, lanes)
@@ -94,6 +92,14 @@ def send_share(run: Sending) -> None:
     except (ResourceBusy, LeaseLost) as error:
         run.note()  # raises if it is this worker that has lost the share
         raise StoreUnreachable(str(error)) from error
+
+
+def _sources(run: Sending) -> Sequence[Source]:
+    """A run that sends from the start has begun to fetch what comes first."""
+    if not run.state.tidy or run.state.reached:
+        return sources_of(run.order, run.partition)
+    ahead = taken_ahead(run.job, run.partition)
+    return ahead if ahead is not None else begin(run.copying, sources_of(run.order, run.partition))
 
 
 def _begin(run: Sending, lanes: Lanes) -> Arrived:
