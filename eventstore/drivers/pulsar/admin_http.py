@@ -16,7 +16,7 @@ import msgspec
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
-from eventstore.drivers.pulsar.access.answers import is_about_permissions, is_starting, refused
+from eventstore.drivers.pulsar.access.answers import is_about_permissions, is_starting, lacks_ledgers, refused
 from eventstore.drivers.pulsar.access.credentials import Credentials, Offered
 from eventstore.drivers.pulsar.access.needs import need_of
 from eventstore.drivers.pulsar.access.tls import tls_problem
@@ -197,6 +197,11 @@ class AdminHttp:
             return self._unreachable()
         if answer.status_code == 500 and is_starting(answer):
             return StoreUnreachable(f"The broker at {self._where} is starting. Nothing is lost: it answers in a moment.")
+        if answer.status_code == 500 and lacks_ledgers(answer):
+            return StoreUnreachable(
+                f"The broker at {self._where} does not get at its ledgers. Nothing is lost: try again in a moment, or look at "
+                "its log."
+            )
         return refused(answer)
 
     def close(self) -> None:

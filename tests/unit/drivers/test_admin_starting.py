@@ -9,6 +9,7 @@ import pytest
 from eventstore.drivers.pulsar.access.answers import is_starting
 from eventstore.drivers.pulsar.access.credentials import Credentials
 from eventstore.drivers.pulsar.admin_http import AdminHttp
+from eventstore.model.errors import StoreRefused, StoreUnreachable
 
 RECORDED = json.loads((Path(__file__).parents[2] / "data/starting/standalone.json").read_text(encoding="utf-8"))["versions"]
 UNEXPECTED = "\n --- An unexpected error occurred in the server ---\n\nMessage: {}\n\nStacktrace:\n\njava.lang.X: {}\n\tat x"
@@ -22,7 +23,15 @@ STARTING = [
     "Broker is still starting",
     "Web service not initialized",
 ]
+LEDGERS = [
+    UNEXPECTED.format(
+        "X", "org.apache.bookkeeper.mledger.ManagedLedgerException: Error while recovering ledger error code: -10"
+    ),
+    "org.apache.bookkeeper.mledger.ManagedLedgerException: Bookie handle is not available error code: -8",
+    "org.apache.bookkeeper.mledger.ManagedLedgerException: Not enough non-faulty bookies available",
+]
 OTHERS = [
+    "org.apache.bookkeeper.mledger.ManagedLedgerException$CursorNotFoundException: no such cursor",
     UNEXPECTED.format("Metadata store timed out", "Metadata store timed out"),
     'Cannot invoke "String.length()" because "name" is null',
     "Topic has no ready producers",
@@ -56,9 +65,17 @@ def test_no_answer_that_a_standalone_broker_gives_while_it_starts_is_taken_for_t
     assert not any(map(is_starting, given))
 
 
+@pytest.mark.parametrize("reason", LEDGERS)
+def test_a_job_is_tried_again_where_the_broker_does_not_get_at_its_ledgers(reason: str) -> None:
+    http = AdminHttp(url="http://broker.example:8080/admin", credentials=Credentials())
+    assert isinstance(http._refusal(answer(reason), "GET", "v2/tenants"), StoreUnreachable)
+    for other in OTHERS:
+        assert isinstance(http._refusal(answer(other), "GET", "v2/tenants"), StoreRefused)
+
+
 def test_a_page_waits_for_a_broker_that_is_starting() -> None:
     http = AdminHttp(url="http://broker.example:8080/admin", credentials=Credentials())
     assert str(http._refusal(answer(STARTING[0]), "GET", "v2/tenants")) == (
         "The broker at broker.example:8080 is starting. Nothing is lost: it answers in a moment."
     )
-    assert str(http._refusal(answer(OTHERS[0]), "GET", "v2/tenants")).startswith("The broker refuses this (500)")
+    assert str(http._refusal(answer(OTHERS[-2]), "GET", "v2/tenants")).startswith("The broker refuses this (500)")

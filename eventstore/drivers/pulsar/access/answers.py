@@ -14,7 +14,9 @@ _STARTING = re.compile(
     r"|because \"this\.(?:pulsar|brokerService|namespaceService|loadManager)\" is null",
     re.IGNORECASE,
 )
-
+_LEDGERS = re.compile(
+    r"\bManagedLedgerException: .*error code: -\d+|Error while recovering ledger|\bbookies? .*available", re.IGNORECASE
+)
 
 BUSY = (
     "The subscription is busy: another person moves its cursor now, or the broker has not ended an earlier move. The cursor "
@@ -30,11 +32,21 @@ def is_starting(answer: httpx.Response) -> bool:
     one is not ready or not initialised. A standalone broker does not: 4.0.8 and 4.2.4 opened their port last in seven starts
     each (``tests/data/starting``), and gave no 500.
     """
+    return _STARTING.search(_reason_in(answer)) is not None
+
+
+def lacks_ledgers(answer: httpx.Response) -> bool:
+    """Whether a 500 is that of a broker that does not get at its ledgers, as in a moment after it was killed. Clients are told
+    of a persistence error then (``Error while recovering ledger error code: -10``)."""
+    return _LEDGERS.search(_reason_in(answer)) is not None
+
+
+def _reason_in(answer: httpx.Response) -> str:
     try:
         text = str(answer.json().get("reason", ""))
     except (ValueError, AttributeError):
-        text = answer.text[:LONGEST_REASON]  # before its error handlers are there, the broker sends a page of Jetty's
-    return _STARTING.search(text[:LONGEST_REASON]) is not None
+        text = answer.text  # before its error handlers are there, the broker sends a page of Jetty's
+    return text[:LONGEST_REASON]
 
 
 def refused(answer: httpx.Response) -> StoreRefused:
