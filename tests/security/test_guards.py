@@ -43,6 +43,12 @@ def test_every_class_has_a_test_named_after_it_and_a_guard(name: str) -> None:
         assert test in {node.name for node in defined if isinstance(node, ast.FunctionDef)}
 
 
+def test_every_guard_is_still_where_it_is_said_to_be() -> None:
+    """Otherwise it could not be taken out, which make soak alone would tell."""
+    changes = [change for guard in GUARDS for change in guard.changes]
+    assert [file for file, there, _ in changes if (ROOT / file).read_text(encoding="utf-8").count(there) != 1] == []
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("guard", GUARDS, ids=[guard.failure for guard in GUARDS])
 def test_each_of_them_fails_without_its_guard(copied: Path, guard: Guard) -> None:
