@@ -60,7 +60,7 @@ def _side(tree: Path, side: str) -> dict[str, float]:
 
 def _tail(tree: Path) -> dict[str, float]:
     say(f"the tail of {'this build' if tree == ROOT else BASE}")
-    return _told([sys.executable, "-m", "benchmarks.tail"], tree, {"RULES": "20"} if tree == ROOT else {})
+    return _told([sys.executable, "-m", "benchmarks.tail"], tree, {"RULES": "20", "PARTS": "usual"} if tree == ROOT else {})
 
 
 def _told(command: list[str], tree: Path, more: dict[str, str]) -> dict[str, float]:

@@ -80,6 +80,12 @@ def resident(pid: int) -> int:
     return kilobytes
 
 
+def processor_seconds(pid: int) -> float:
+    """Return the seconds of processor time that a process has taken, in all of its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def report(figures: Mapping[str, float | int]) -> None:
     """Print the last line: figures by name, the versions, the cores of the machine."""
     rounded = {name: round(value, 3) for name, value in figures.items()}

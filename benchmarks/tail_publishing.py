@@ -6,6 +6,7 @@
 import json
 import sys
 import time
+from urllib.request import Request, urlopen
 
 NAMESPACE = "public/default"
 TICK = 0.01
@@ -20,6 +21,14 @@ ALIKE = {
     "ce_aggregatetype": "document",
 }
 TYPES = tuple(f"document.{what}" for what in ("uploaded", "read", "signed", "shared"))
+
+
+def create(admin_url: str, topic: str, partitions: int) -> None:
+    """Create a partitioned topic. With 0 partitions it is none, and the first who publishes creates it."""
+    if partitions:
+        address = f"{admin_url.rstrip('/')}/admin/v2/persistent/{topic}/partitions"
+        body = str(partitions).encode()
+        urlopen(Request(address, data=body, method="PUT", headers={"Content-Type": "application/json"}), timeout=60).close()
 
 
 def publish(service_url: str, topic: str, rate: int, count: int) -> tuple[float, float, int]:

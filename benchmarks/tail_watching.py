@@ -9,16 +9,17 @@ import json
 import re
 import time
 from array import array
-from collections.abc import Callable, Coroutine, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
 from msgspec.json import Decoder
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from benchmarks.running import say
+from benchmarks.tail_connections import Connection, Refused
 
 CONNECTING_AT_ONCE = 10
 _ROW = re.compile(r'data-event-id="(\d+)-([\d.]+)"')
@@ -59,6 +60,9 @@ class Seen:
     last_at: float = 0.0
     """The clock when the last event came."""
     delays: "array[float]" = field(default_factory=lambda: array("f"))
+    came_at: "array[float]" = field(default_factory=lambda: array("d"))
+    """The clock at each frame with events, and after how many events that was (``came``)."""
+    came: "array[int]" = field(default_factory=lambda: array("q"))
     counts: dict[str, Any] = field(default_factory=dict)
 
     def note(self, numbers: list[int], published: list[float], now: float) -> None:
@@ -72,6 +76,13 @@ class Seen:
         self.next_number = numbers[-1] + 1
         self.delays.extend([now - at for at in published])
         self.last_at = now
+        self.came_at.append(now)
+        self.came.append(self.events)
+
+    def until(self, clock: float) -> int:
+        """Return how many events had come by then."""
+        frames = bisect_right(self.came_at, clock)
+        return self.came[frames - 1] if frames else 0
 
 
 class _Payload(Struct, gc=False):
@@ -85,9 +96,10 @@ class _Event(Struct, gc=False):
 
 class _Frame(Struct, gc=False):
     frame: int
-    mark: str
     events: list[_Event]
     counts: dict[str, Any]
+    mark: str = ""
+    """Protocol 1 has none."""
 
 
 class _PageFrame(Struct, gc=False):
@@ -124,19 +136,17 @@ async def _watch(watching: Watching, ready: Signal, published: Signal) -> list[S
         seen = Seen()
         async with gate:
             connection = await _connected(watching, url)
+        done = asyncio.get_running_loop().create_future()
+        if not watching.silent:  # from now on: an acknowledgement that waits for the others would be late
+            connection.take_with(partial(_TAKE[watching.kind], connection, seen, watching.expected, done))
         await opened.wait()
         if watching.silent:
             connection.transport.pause_reading()
-            await over
-        else:
-            reading = asyncio.create_task(_READ[watching.kind](connection, seen, watching.expected))
-            await asyncio.wait([reading, over], return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                reading.result()
-                await asyncio.wait([told])
-            else:
-                reading.cancel()
-                say(f"a viewer had {seen.events:,} of {watching.expected:,} events when its time was over")
+        await asyncio.wait([done, connection.ended, over], return_when=asyncio.FIRST_COMPLETED)
+        if done.done():
+            await asyncio.wait([told])
+        elif not watching.silent:
+            say(f"a viewer had {seen.events:,} of {watching.expected:,} events when its time was over")
         connection.transport.abort()
         return seen
 
@@ -157,68 +167,63 @@ async def _watch(watching: Watching, ready: Signal, published: Signal) -> list[S
         published.set()  # if a viewer is refused, the thread that waits for it would keep this process from ending
 
 
-async def _connected(watching: Watching, url: str) -> ClientConnection:
+async def _connected(watching: Watching, url: str) -> Connection:
     """Connect. With the desk, also begin: the first frame says that it follows."""
-    subprotocols: Any = ["eventdesk.json"] if watching.kind == "json" else None
-    headers = dict(watching.headers)
-    origin: Any = headers.pop("Origin", None)
-    connection = await connect(
-        url,
-        additional_headers=headers,
-        origin=origin,
-        subprotocols=subprotocols,
-        compression=None,
-        max_size=None,
-        open_timeout=60,
-    )
+    connection = Connection()
+    await connection.open(url, watching.headers, ["eventdesk.json"] if watching.kind == "json" else [])
     if watching.kind != "endpoint":
-        await connection.send('{"begin":{}}')
+        connection.send('{"begin":{}}')
         try:
-            first = json.loads(await connection.recv())
-        except ConnectionClosed as closed:
-            raise RuntimeError(f"the desk closed a tail before its first frame: {closed}") from None
+            first = json.loads(await connection.first())
+        except Refused as refused:
+            raise RuntimeError(f"the desk closed a tail before its first frame: {refused}") from None
         if "frame" not in first:
             raise RuntimeError(f"the desk answered: {first.get('problem')}")
-        await connection.send(json.dumps({"ack": 1, "mark": first["mark"]}))
+        connection.send(_acknowledgement(1, first.get("mark", "")))
     return connection
 
 
-async def _read_json(connection: ClientConnection, seen: Seen, expected: int) -> None:
-    while seen.events < expected:
-        frame = _frame(await connection.recv(decode=False))
-        now = time.time()
-        await connection.send(f'{{"ack":{frame.frame},"mark":"{frame.mark}"}}')
-        payloads = [event.data for event in frame.events]
-        seen.note([payload.n for payload in payloads], [payload.at for payload in payloads], now)
-        seen.counts = frame.counts
+def _acknowledgement(frame: int, mark: str) -> str:
+    return f'{{"ack":{frame},"mark":"{mark}"}}' if mark else f'{{"ack":{frame}}}'
 
 
-async def _read_page(connection: ClientConnection, seen: Seen, expected: int) -> None:
+def _take_json(connection: Connection, seen: Seen, expected: int, done: "asyncio.Future[None]", text: bytes) -> None:
+    now = time.time()
+    frame = _frame(text)
+    connection.send(_acknowledgement(frame.frame, frame.mark))
+    payloads = [event.data for event in frame.events]
+    seen.note([payload.n for payload in payloads], [payload.at for payload in payloads], now)
+    seen.counts = frame.counts
+    if seen.events >= expected and not done.done():
+        done.set_result(None)
+
+
+def _take_page(connection: Connection, seen: Seen, expected: int, done: "asyncio.Future[None]", text: bytes) -> None:
     """``next_number`` is not used: above a certain rate the rows are a sample."""
-    while True:
-        frame = _page_frame(await connection.recv(decode=False))
-        now = time.time()
-        await connection.send(f'{{"ack":{frame.frame},"mark":"{frame.mark}"}}')
-        rows = _ROW.findall(frame.rows)
-        seen.note([int(number) for number, _ in rows], [float(published) for _, published in rows], now)
-        seen.counts = frame.counts
-        skipped = seen.counts["skipped"]
-        accounted = seen.counts["shown"] + skipped["sampled"] + skipped["slow"] + (skipped["older"] or 0)
-        if seen.counts["published"] >= expected and accounted >= expected:
-            return
+    now = time.time()
+    frame = _page_frame(text)
+    connection.send(_acknowledgement(frame.frame, frame.mark))
+    rows = _ROW.findall(frame.rows)
+    seen.note([int(number) for number, _ in rows], [float(published) for _, published in rows], now)
+    seen.counts = frame.counts
+    skipped = seen.counts["skipped"]
+    accounted = seen.counts["shown"] + skipped["sampled"] + skipped["slow"] + (skipped["older"] or 0)
+    if seen.counts["published"] >= expected and accounted >= expected and not done.done():
+        done.set_result(None)
 
 
-async def _read_endpoint(connection: ClientConnection, seen: Seen, expected: int) -> None:
-    while seen.events < expected:
-        message = _message(await connection.recv(decode=False))
-        now = time.time()
-        await connection.send(f'{{"messageId":"{message.messageId}"}}')
-        payload = _payload(message.payload)
-        seen.note([payload.n], [payload.at], now)
+def _take_endpoint(connection: Connection, seen: Seen, expected: int, done: "asyncio.Future[None]", text: bytes) -> None:
+    now = time.time()
+    message = _message(text)
+    connection.send(f'{{"messageId":"{message.messageId}"}}')
+    payload = _payload(message.payload)
+    seen.note([payload.n], [payload.at], now)
+    if seen.events >= expected and not done.done():
+        done.set_result(None)
 
 
-_READ: dict[str, Callable[[ClientConnection, Seen, int], Coroutine[Any, Any, None]]] = {
-    "json": _read_json,
-    "page": _read_page,
-    "endpoint": _read_endpoint,
+_TAKE: dict[str, Callable[[Connection, Seen, int, "asyncio.Future[None]", bytes], None]] = {
+    "json": _take_json,
+    "page": _take_page,
+    "endpoint": _take_endpoint,
 }

@@ -63,6 +63,9 @@ class OpenSockets:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def count(self, account: tuple[str, int], *, of_reveals: bool = False) -> int:
         """How many tails of this person or token are open, or how many sockets that tell of reveals."""
         return sum(watched.account == account and bool(watched.reveals) is of_reveals for watched in self._open.values())

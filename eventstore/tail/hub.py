@@ -78,7 +78,7 @@ class Hub:
         a ring. Return the topics that were made anew since: the subscriber gets all of them."""
         if start.now:
             for cursor in cursors:
-                cursor.begin_now(filter)
+                self._begin_now(cursor, filter)
             return []
         places = places_at(self._log, [cursor.tail.topic for cursor in cursors], start)
         made_anew: list[str] = []
@@ -89,6 +89,14 @@ class Hub:
             fitting = {partition: "" if partition in other else token for partition, token in at.items()}
             cursor.begin_at(filter, fitting, from_places=back)
         return made_anew
+
+    def _begin_now(self, cursor: TailCursor, filter: Filter | None) -> None:
+        """A tail that is held has not read up to now: what it reads up to there is left out."""
+        if cursor.tail.held:
+            now = {end.partition: end.last.token if end.last else "" for end in self._log.ends(cursor.topic)}
+            cursor.begin_at(filter, now, from_places=False)
+        else:
+            cursor.begin_now(filter)
 
     def _cursor_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> TailCursor:
         comes_back = start.places is not None and start.comes_back_to(topic)

@@ -11,6 +11,7 @@ from eventstore.envelope.contents import may_grow
 from eventstore.model.events import Event, Message
 
 T = TypeVar("T")
+ReadEvent = Callable[[Message], Event]
 
 OBJECTS_OF_AN_ENTRY = 1_200
 """Bytes of memory that a parsed event takes in addition to its payload and properties. Measured and rounded up."""
@@ -30,7 +31,7 @@ class EventParser:
 
     __slots__ = ("lock", "read")
 
-    def __init__(self, read: Callable[[Message], Event]) -> None:
+    def __init__(self, read: ReadEvent) -> None:
         self.read = read
         self.lock = threading.Lock()
 

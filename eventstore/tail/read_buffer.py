@@ -59,7 +59,7 @@ class ReadBuffer:
         due = 0.0
         while (messages := self._next(due)) is not None:
             due = time.monotonic() + BEAT
-            yield from _full_ones(messages)
+            yield from full_ones(messages)
 
     def _next(self, due: float) -> Sequence[Message] | None:
         with self._changed:
@@ -75,7 +75,7 @@ class ReadBuffer:
         return len(self._open) >= times * FULL_EVENTS or self._bytes >= times * FULL_BYTES
 
 
-def _full_ones(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+def full_ones(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
     """Cut the messages into pieces of at most one full chunk. A message larger than a chunk makes a piece of its own."""
     start = size = 0
     for index, message in enumerate(messages):

@@ -77,6 +77,24 @@ class Ring:
         return self._bytes
 
     @property
+    def events(self) -> int:
+        """How many events the ring holds."""
+        with self._lock:
+            return self._events - self._chunks[0].before if self._chunks else 0
+
+    def is_half_full_after(self, number: int) -> bool:
+        """Whether the chunks from ``number`` on are half of what the ring may hold. They are looked at one by one."""
+        with self._lock:
+            events = bytes = 0
+            for chunk in reversed(self._chunks):
+                if chunk.number < number:
+                    return False
+                events, bytes = events + len(chunk.entries), bytes + chunk.size
+                if 2 * events > self._most_events or 2 * bytes > self._most_bytes:
+                    return True
+            return False
+
+    @property
     def gone(self) -> Mapping[int, str]:
         """By partition, the last token that the ring no longer has. Everything after it is in the ring, or will be."""
         with self._lock:
@@ -136,9 +154,12 @@ class Ring:
         """Stop counting for this user, for good."""
         with self._lock:
             user.left = True
-            for ring_filter in self._filters.values():
-                ring_filter.users.discard(user)
-            self._drop_unused()
+            self._discard(user)
+
+    def unwatch(self, user: RingUser) -> None:
+        """Stop counting for this user, who may watch again."""
+        with self._lock:
+            self._discard(user)
 
     def meet(self, places: Mapping[int, str], most: int | None) -> int | None:
         """Return the number of the first chunk with an event after these places.
@@ -234,6 +255,11 @@ class Ring:
         if not user.left:
             ring_filter.users.add(user)
         return ring_filter
+
+    def _discard(self, user: RingUser) -> None:
+        for ring_filter in self._filters.values():
+            ring_filter.users.discard(user)
+        self._drop_unused()
 
     def _drop_unused(self) -> None:
         """Drop the filters without users, and everything computed for them."""

@@ -1,5 +1,4 @@
-"""One topic's tail: a reading thread for each partition, a sealing thread, and a thread that probes the store. They fill
-the ring.
+"""One topic's tail: a reading thread for each partition, a sealing thread, and one that probes the store. They fill the ring.
 
 Subscribers learn of new events by their ``wake``, which the sealing thread calls once for each chunk.
 """
@@ -15,13 +14,15 @@ from typing import Protocol
 from django.db import connections
 
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
-from eventstore.model.events import Event, Message, Position, Topic
+from eventstore.model.events import Message, Position, Topic
 from eventstore.model.log import Edge, Log, Reader
+from eventstore.tail.holding import Holding, Standing
 from eventstore.tail.partition_follower import FOR_WHOEVER_OPENS, SHORTEST_PAUSE, PartitionFollower, telling
-from eventstore.tail.pieces import Entry, EventParser, ask_for_schemas
+from eventstore.tail.pieces import Entry, EventParser, ReadEvent, ask_for_schemas
 from eventstore.tail.read_buffer import ReadBuffer
 from eventstore.tail.restart_backfill import by_time, read_missed
 from eventstore.tail.ring import Ring, RingUser
+from eventstore.tail.shared.readings import Readings
 from eventstore.tail.start import Places
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ STOP_SECONDS = 5.0
 PROBE_SECONDS = 3.0
 
 
-class Watcher(RingUser, Protocol):
+class Watcher(RingUser, Standing, Protocol):
     """Watches a topic. A thread of the tail calls ``wake``, which must not block."""
 
     wake: Callable[[], None]
@@ -43,13 +44,7 @@ class Watcher(RingUser, Protocol):
 class TopicTail:
     """The readers and the ring of one topic. It stops ``LINGER_SECONDS`` after the last watcher has left."""
 
-    def __init__(
-        self,
-        log: Log,
-        read: Callable[[Message], Event],
-        topic: Topic,
-        forget: Callable[["TopicTail"], None],
-    ) -> None:
+    def __init__(self, log: Log, read: ReadEvent, topic: Topic, forget: Callable[["TopicTail"], None]) -> None:
         self.topic = topic
         self.ring = Ring({})
         self._away: frozenset[int | None] = frozenset()
@@ -64,6 +59,8 @@ class TopicTail:
         self._refused: EventStoreError | None = None
         self._forget, self._log, self._told = forget, log, telling(f"The tail of {topic.name} asks the store")
         self.parser = EventParser(read)
+        self._holding = Holding(self)
+        self.readings = Readings(log, topic.name, read, self)
         self._buffer = ReadBuffer({})
         self._lock = threading.Lock()
         self._watchers: set[Watcher] = set()
@@ -113,7 +110,6 @@ class TopicTail:
         self._wake_everybody()
 
     def wait_for_end(self) -> None:
-        """Wait until the threads of a stopped tail have ended."""
         for thread in self._threads:
             thread.join(timeout=STOP_SECONDS)
 
@@ -122,23 +118,26 @@ class TopicTail:
         return self._stop.is_set()
 
     @property
+    def held(self) -> bool:
+        """Whether it does not read on for now, since all of its watchers are busy."""
+        return self._holding.held
+
+    @property
     def away(self) -> bool:
         """Whether the store, or one of the partitions, cannot be read now."""
         return bool(self._away)
 
     @property
     def watched(self) -> bool:
-        """Whether there is a watcher now."""
         with self._lock:
             return bool(self._watchers)
 
     def read_to(self) -> tuple[int, Mapping[int, str]]:
-        """Return how many events were read and, by partition, the token of the last one. The newest of them may not be in
-        the ring yet."""
+        """Return how many events were read and, by partition, the last token. The newest may not be in the ring yet."""
         return self._buffer.handed_in()
 
     def join(self, watcher: Watcher) -> bool:
-        """Add the watcher. Returns false if the tail has stopped in the meantime."""
+        """Add the watcher, unless the tail has stopped."""
         with self._lock:
             if self._stop.is_set():
                 return False
@@ -152,7 +151,7 @@ class TopicTail:
         self.ring.leave(watcher)
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Add what one partition's reader has read. Blocks while the sealing thread is too far behind."""
+        """Blocks while the sealing thread is too far behind."""
         self._buffer.add(messages)
 
     def _run(self, name: str, work: Callable[..., None], *arguments: object) -> None:
@@ -161,9 +160,9 @@ class TopicTail:
         self._threads.append(thread)
 
     def _seal(self) -> None:
-        """Seal what was read, a chunk per beat, until the tail stops."""
         try:
             for messages in self._buffer.sealed():
+                self._holding.wait(messages[-1].published)
                 entries = tuple(Entry(message, self.parser) for message in messages)
                 ask_for_schemas(entries)
                 self.ring.add(entries, sealed=time.monotonic())
@@ -293,7 +292,9 @@ class TopicTail:
         self._wake_everybody()
 
     def _wake_everybody(self) -> None:
+        for watcher in self.watching():
+            watcher.wake()
+
+    def watching(self) -> Sequence[Watcher]:
         with self._lock:
-            wakes = [watcher.wake for watcher in self._watchers]
-        for wake in wakes:
-            wake()
+            return list(self._watchers)

@@ -23,7 +23,7 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from dashboard.privacy import AccessProfile
-from dashboard.sockets.tail.frames import Framing, divide_take, frame_text
+from dashboard.sockets.tail.frames import Framing, divide_take, frame_texts
 from eventstore.copying import read_through
 from eventstore.drivers.pulsar.client.entry_batches import fetch_batch
 from eventstore.drivers.pulsar.positions import place_of
@@ -198,12 +198,12 @@ def tailed(desk: Desk, topic: Topic, slowest: Slowest) -> int:
     framings = [Framing(whole_events=whole, profile=SEES_ALL) for whole in (True, False)]
     given = 0
     try:
-        while subscriber.takes_long or subscriber.has_pending:
+        while subscriber.is_behind or subscriber.has_pending:
             with slowest.step("tail"):
                 take = subscriber.take()
                 for framing in framings:
                     for number, content in enumerate(divide_take(take, framing), 1):
-                        frame_text(number, content, framing, "mark")
+                        frame_texts(number, content, framing, "mark")
             given += sum(len(piece.entries) for piece in take.pieces)
             assert take.state != "away"
     finally:

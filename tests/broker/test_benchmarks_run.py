@@ -15,7 +15,7 @@ SMALL = {
     "pages": {"EVENTS": "20000"},
     "redrive": {"EVENTS": "2000"},
     "replay": {"EVENTS": "2000", "COPIES": "2000"},
-    "tail": {"EVENTS": "100", "SECONDS": "5", "VIEWERS": "5"},
+    "tail": {"EVENTS": "100", "SECONDS": "5", "VIEWERS": "5", "MANY": "20"},
 }
 """Benchmark → the environment that makes it small."""
 

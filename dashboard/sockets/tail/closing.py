@@ -21,6 +21,12 @@ STORE_REFUSES = 4502
 """The store answers, but refuses to open the tail. Trying again does not help."""
 NOT_PERMITTED = 4504
 """The store does not let this installation read this. Trying again helps once somebody has permitted it."""
+NO_MARK = (
+    'An acknowledgement repeats the mark of its frame: {"ack": <frame>, "mark": "<mark>"}. '
+    "This client speaks protocol 1, and the desk speaks protocol 2: update it, or load the page again."
+)
+WRONG_MARK = "This acknowledges no frame that is on its way: repeat the frame's number and its mark."
+TOO_MANY = "You have {most} live tails open, which is the most for one {kind} on this web process: close one."
 
 
 def close_code(error: EventStoreError | InvalidBegin, *, opened: bool) -> int:

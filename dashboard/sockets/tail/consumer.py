@@ -1,12 +1,9 @@
-"""The tail's websocket: what the client says, whether it may still watch, and how the socket ends.
-
-It sends rows to the page, or whole events to scripts (``sender``). docs/tail-for-scripts.md describes the protocol.
-"""
+"""The tail's websocket: what the client says, whether it may watch, and how it ends. See docs/tail-for-scripts.md."""
 
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -14,6 +11,7 @@ from typing import Any
 
 from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
@@ -34,15 +32,20 @@ from dashboard.sockets.tail.closing import (
     BAD_REQUEST,
     BEGIN_AGAIN,
     INTERNAL_ERROR,
+    NO_MARK,
     NOT_ALLOWED,
     STORE_UNREACHABLE,
+    TOO_MANY,
     TOO_MANY_SOCKETS,
+    WRONG_MARK,
     close_code,
 )
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.opening import as_seen_in, filter_of, has_new_topics, meant_by, open_subscriber, topics_of
 from dashboard.sockets.tail.sender import FrameSender, problem_text
 from dashboard.sockets.tail.threads import open_in_thread
+from dashboard.sockets.tail.turns import wakes_of
+from dashboard.sockets.texts_in_parts import IN_PARTS, TextInParts
 from dashboard.web import filter_form
 from eventstore.model import EventStoreError, UnknownTopic, place_of
 from eventstore.tail import TailSubscriber
@@ -50,13 +53,10 @@ from eventstore.tail import TailSubscriber
 log = logging.getLogger(__name__)
 
 CHECK_RIGHTS_EVERY = CHECK_TOPICS_EVERY = 10.0
+FOR_EACH_OPEN = 0.05
+"""Seconds by which each open socket makes that interval longer, from two hundred on: a thousand that ask every ten seconds
+take half of a processor. What has changed in the database is noticed within a second all the same (``OpenSockets``)."""
 BEGINS_WITHIN = 60.0
-NO_MARK = (
-    'An acknowledgement repeats the mark of its frame: {"ack": <frame>, "mark": "<mark>"}. '
-    "This client speaks protocol 1, and the desk speaks protocol 2: update it, or load the page again."
-)
-WRONG_MARK = "This acknowledges no frame that is on its way: repeat the frame's number and its mark."
-TOO_MANY = "You have {most} live tails open, which is the most for one {kind} on this web process: close one."
 
 
 class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -70,6 +70,13 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     seen: Scope = NOTHING
     """What the account sees of the store. A tail whose account comes to see something else begins again."""
     ending = False
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Any) -> None:
+        """Handle messages one by one. Channels would wait for its channel layer too, which costs more than the message."""
+        self.scope, self.base_send = scope, send
+        with suppress(StopConsumer):
+            while True:
+                await self.dispatch(await receive())
 
     async def connect(self) -> None:
         self.lock = threading.Lock()
@@ -148,7 +155,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if entered.problem and entered.status != HTTPStatus.FORBIDDEN:  # it may be allowed on the topics of this tail
             await self._end(BAD_REQUEST, entered.problem)
             return
-        self.sender = FrameSender(self.framing, self._send_text, self._spawn)
+        self.sender = FrameSender(self.framing, self._send_texts, self._spawn)
         self._spawn(self._run(self.begin, self.sender))
 
     async def _change_filter(self, text: str, begin: Begin, sender: FrameSender) -> None:
@@ -193,6 +200,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _open_subscriber(self, begin: Begin, sender: FrameSender) -> TailSubscriber:
         loop = asyncio.get_running_loop()
+        wakes = wakes_of(loop)
         topics = await open_in_thread(partial(as_seen_in, self.seen, partial(topics_of, begin)))
         self.framing.topics = [topic.name for topic in topics]
         entered = await self._read_filter(begin.filter)
@@ -202,7 +210,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
         def wake() -> None:
             if not self.disconnected:
-                loop.call_soon_threadsafe(sender.note_news)
+                wakes.pass_on(loop, sender.note_news)
 
         def open_it() -> TailSubscriber:
             subscriber = open_subscriber(begin, topics, sender.requested_filter[0], wake, complete=self.framing.whole_events)
@@ -215,8 +223,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
         return await open_in_thread(partial(as_seen_in, self.seen, open_it))
 
-    async def _send_text(self, text: str) -> None:
-        await self.send(text_data=text)
+    async def _send_texts(self, texts: Sequence[bytes]) -> None:
+        if IN_PARTS in self.scope.get("extensions", {}):
+            with suppress(Disconnected):
+                await self.base_send({"type": "websocket.send", "text": TextInParts(texts)})
+        else:
+            await self.send(b"".join(texts).decode())
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
         try:
@@ -230,7 +242,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Ask the database if the person or token may still watch: at once when it changes there, and again and again."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_RIGHTS_EVERY):
+                async with asyncio.timeout(max(CHECK_RIGHTS_EVERY, FOR_EACH_OPEN * len(self.all_open))):
                     await self.rights_changed.wait()
             self.rights_changed.clear()
             try:
@@ -266,11 +278,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self.sender is not None:
             self.sender.stopped = True
         if problem:
-            await self._send_problem(problem)
+            await self.send(text_data=problem_text(problem))
         await self.close(code)
-
-    async def _send_problem(self, problem: str) -> None:
-        await self.send(text_data=problem_text(problem))
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(self._or_close(work))

@@ -25,9 +25,9 @@ ROWS_OF_PART = 25
 
 
 class Part(NamedTuple):
-    """Text for a frame, its size in bytes, and the number of events in it."""
+    """Text for a frame in UTF-8, its size in bytes, and the number of events in it."""
 
-    text: str
+    text: bytes
     bytes: int
     events: int
 
@@ -74,7 +74,7 @@ def _events(entries: Sequence[Entry], profile: AccessProfile, most: int) -> Part
 
 def _part_of_events(events: Sequence[bytes]) -> Part:
     text = b",".join(events)
-    return Part(text.decode(), len(text), len(events))
+    return Part(text, len(text), len(events))
 
 
 def _rows(entries: Sequence[Entry], profile: AccessProfile) -> Parts:
@@ -85,8 +85,8 @@ def _rows(entries: Sequence[Entry], profile: AccessProfile) -> Parts:
 
 
 def _part_of_rows(lines: Sequence[EventLine]) -> Part:
-    text = json_text(str.__str__(render_rows(lines)))[1:-1]  # msgspec rejects subclasses of str
-    return Part(text, len(text.encode()), len(lines))
+    text = json_text(str.__str__(render_rows(lines)))[1:-1].encode()  # msgspec rejects subclasses of str
+    return Part(text, len(text), len(lines))
 
 
 def _parts(parts: tuple[Part, ...]) -> Parts:

@@ -3,14 +3,13 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
 from dashboard.running import memory
 from dashboard.sockets.tail.frame_parts import MOST_BYTES
-from dashboard.sockets.tail.frames import FrameContent, Framing, divide_take, frame_text
+from dashboard.sockets.tail.frames import FrameContent, Framing, divide_take, frame_texts
 from dashboard.sockets.tail.json_text import json_text
 from dashboard.sockets.tail.pace import Pace
 from dashboard.sockets.tail.tally import Tally
@@ -33,7 +32,7 @@ NO_FILTER: NamedFilter = (None, "")
 
 
 class FrameSender:
-    """The frames to one client. ``send`` sends a text, ``spawn`` runs something beside. Belongs to one event loop.
+    """The frames to one client. ``send`` sends a text in parts, ``spawn`` runs something beside. Belongs to one event loop.
 
     A filter is *requested* by the client at any time, and *applied* when the next frame is made.
     """
@@ -41,7 +40,7 @@ class FrameSender:
     def __init__(
         self,
         framing: Framing,
-        send: Callable[[str], Awaitable[None]],
+        send: Callable[[Sequence[bytes]], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, object]], None],
         filter: NamedFilter = NO_FILTER,
     ) -> None:
@@ -58,6 +57,7 @@ class FrameSender:
         self.news_at = 0.0
         """When the tail last reported news, which it does at each chunk."""
         self._last_sent = 0.0
+        self._waits_for_room = False
         self._tally = Tally()
 
     def note_news(self) -> None:
@@ -67,7 +67,8 @@ class FrameSender:
     def acknowledge(self, number: int, mark: str) -> bool:
         """Note that the client has dealt with every frame up to ``number``. ``False`` if that frame has another mark."""
         valid = self.window.acknowledge(number, mark, time.monotonic())
-        self.wake_up.set()
+        if self._waits_for_room:
+            self.wake_up.set()
         return valid
 
     def request_filter(self, filter: NamedFilter) -> None:
@@ -101,11 +102,11 @@ class FrameSender:
             async with turn(self.outbox[0].bytes):
                 if self.stopped:
                     return
-                text = self.next_frame()
+                texts = self.next_frame()
                 if self.filter_problem:
                     problem, self.filter_problem = self.filter_problem, ""
-                    await self._send(problem_text(problem))
-                await self._send(text)
+                    await self._send([problem_text(problem).encode()])
+                await self._send(texts)
             self._last_sent = time.monotonic()
             if memory.is_due():
                 self._spawn(read_in_thread(memory.trim_heap))
@@ -118,6 +119,7 @@ class FrameSender:
             silent = time.monotonic() - self._last_sent
             due_after = self._due_after(subscriber)
             has_room = self.window.fits(self.outbox[0].bytes if self.outbox else 0)
+            self._waits_for_room = not has_room
             if has_room and silent >= due_after:
                 return True
             if subscriber.ended and silent >= ENDS_WITHIN:
@@ -138,12 +140,15 @@ class FrameSender:
 
     async def _sleep(self, seconds: float | None) -> None:
         """Sleep until woken up, but no longer than ``seconds``. ``None`` sets no limit."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.wake_up.wait()
+        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self.wake_up.set)
+        try:
+            await self.wake_up.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _fill_outbox(self, subscriber: TailSubscriber, pace: Pace) -> None:
-        if not (self.filter_changed or self.filter_problem or subscriber.takes_long):
+        if not (self.filter_changed or self.filter_problem or subscriber.is_behind):
             await pace.align_to_beat(self.wake_up, lambda: self.news_at)
         if self.filter_changed or subscriber.takes_long:
             await read_in_thread(partial(self.take, subscriber))
@@ -164,11 +169,11 @@ class FrameSender:
         self._tally.note(taken)
         self.outbox.extend(divide_take(taken, self.framing, room or MOST_BYTES))
 
-    def next_frame(self) -> str:
+    def next_frame(self) -> list[bytes]:
         """Take the next frame from the outbox and count it as sent."""
         content = self.outbox.popleft()
         mark = self.window.send(content.bytes, time.monotonic())
-        return frame_text(self.window.sent, content, self.framing, mark)
+        return frame_texts(self.window.sent, content, self.framing, mark)
 
 
 def problem_text(problem: str) -> str:

@@ -129,9 +129,17 @@ class StoreCatchup:
         """Whether to enter the rings as soon as they can be met, however much waits there."""
 
     def _reading_store(self) -> Sequence[TailCursor]:
-        """Return the cursors that read the store. If all of them can enter their rings now, they do, and there are none."""
+        """Return the cursors that read the store. If all of them can enter their rings now, they do, and there are none.
+
+        A script of one topic enters a reading that it shares with others who are behind.
+        """
+        for cursor in self._cursors:
+            if cursor.at_end_of_reading:
+                cursor.leave_reading()
         cursors = [cursor for cursor in self._cursors if cursor.number is None]
         numbers = [cursor.meeting_chunk(None if self._joins_early else NEAR // len(cursors)) for cursor in cursors]
+        if None in numbers and self._complete and len(self._cursors) == 1 and not self._cursors[0].reads_alone:
+            return () if self._cursors[0].join_reading() else cursors
         if not cursors or None in numbers:
             return cursors
         for cursor, number in zip(cursors, numbers, strict=True):
@@ -213,6 +221,7 @@ class StoreCatchup:
         for read, messages in passed:
             self._count_unread(read.cursor, read.lost(messages))
             read.note_place(messages)
+            read.cursor.reads_alone = False
         return entries
 
     def _read_each(self, cursors: Sequence[TailCursor], most: int) -> Sequence[PartitionRead]:

@@ -1,17 +1,18 @@
-"""A subscriber's place in one topic: in the ring of its tail, or in the store if the ring no longer covers it."""
+"""A subscriber's place in one topic: in its tail's ring, in a shared reading of the store, or in the store by itself."""
 
 from collections.abc import Callable, Sequence
 
 from eventstore.search import Filter
 from eventstore.tail.filter_result import nothing_of
-from eventstore.tail.pieces import Chunk, EventParser, Slice, places_of
+from eventstore.tail.pieces import Chunk, EventParser, places_of
+from eventstore.tail.ring import Ring
+from eventstore.tail.shared.reading import SharedReading
 from eventstore.tail.start import Places, incarnation_key, place_key
 from eventstore.tail.subscriber.counts import SkipCounter
+from eventstore.tail.subscriber.floors import Floors
+from eventstore.tail.subscriber.pending_slice import PendingSlice
 from eventstore.tail.take_bounds import TakeBounds
 from eventstore.tail.topic_tail import TopicTail
-
-AT_THE_END = "~"
-"""Sorts after every token."""
 
 MOST_PENDING = 500
 """Rows that may wait for a page, which keeps no more. Beyond that, the oldest are skipped."""
@@ -22,45 +23,31 @@ MANY_CHUNKS = 50
 """Passing more chunks than this takes long."""
 
 
-class PendingSlice:
-    """A slice that waits for a cursor.
-
-    It belongs to a shared chunk, or (``rest``) to the part of a chunk that this subscriber does not have yet.
-    """
-
-    __slots__ = ("chunk", "cursor", "ends_chunk", "rest", "rows", "slice")
-
-    def __init__(self, cursor: "TailCursor", chunk: Chunk, slice: Slice, ends_chunk: bool, rest: bool) -> None:
-        self.cursor, self.chunk, self.slice, self.rows = cursor, chunk, slice, slice.rows
-        self.ends_chunk, self.rest = ends_chunk, rest
-
-
 class TailCursor:
     """One subscriber's place in one topic.
 
     ``places`` has the last events passed, by partition. ``number`` is the chunk before which the cursor stands;
-    ``None`` means that it reads the store. ``floors`` are places up to which the ring's events are left out because the
-    subscriber has them.
+    ``None`` means that it reads the store by itself. What the ring has below ``floors`` is left out.
 
     ``from_places``: the subscriber comes back to earlier places. ``fell_back``: the ring went on without it. Otherwise
     ``requested`` has the places up to which the store is read in any case, because the start asked for these events.
+    ``reads_alone``: its shared reading could not go on, so it reads on by itself at first.
     """
 
     def __init__(self, tail: TopicTail, wake: Callable[[], None], *, rate: int | None) -> None:
         self.tail, self.wake = tail, wake
         self.left = False
         self.number: int | None = None
-        self.floors: dict[int, str] = {}
+        self.floors = Floors()
         self.places: dict[int, str] = {}
-        self.from_places = self.fell_back = False
+        self.from_places = self.fell_back = self.reads_alone = False
+        self._reading: SharedReading | None = None
         self.requested: Places = {}
         self.parser = EventParser(tail.parser.read)
         self._reported: dict[int, str] = {}
         self._rate = rate
         self._passed_slices = 0
         self._published = self._matched = 0
-        self._settled_at = 0
-        self._settled: Places = {}
         self.ring_filter = tail.ring.watch(self, None, rate).ring_filter
 
     @property
@@ -68,21 +55,43 @@ class TailCursor:
         return self.tail.topic.name
 
     @property
+    def _ring(self) -> Ring:
+        return self.tail.ring if self._reading is None else self._reading.ring
+
+    @property
     def has_pending(self) -> bool:
         """Whether the ring has chunks that the subscriber has not passed."""
-        return self.number is not None and self.tail.ring.next_number > self.number
+        return self.number is not None and self._ring.next_number > self.number
+
+    @property
+    def at_end_of_reading(self) -> bool:
+        return self._reading is not None and self._reading.over and not self.has_pending
+
+    @property
+    def is_behind(self) -> bool:
+        return self.number is None or self._reading is not None or self.tail.held
+
+    @property
+    def stands_at(self) -> int | None:
+        """The chunk of the tail's ring before which it stands, or could: a page skips what is too much."""
+        if self.number is None or self._reading is not None:
+            return None
+        return self.number if self._rate is None else self.tail.ring.next_number
+
+    @property
+    def is_away(self) -> bool:
+        return self.tail.away or (self._reading is not None and self._reading.away)
 
     def has_after(self, chunk: Chunk) -> bool:
-        """Whether the ring has chunks after this one."""
-        return self.tail.ring.next_number > chunk.number + 1
+        return self._ring.next_number > chunk.number + 1
 
     @property
     def is_slow(self) -> bool:
         """Whether going on may take long: it reads the store, cuts off events that the subscriber has, or passes many
         chunks."""
-        if self.number is None:
+        if self.number is None or self.at_end_of_reading:
             return True
-        return self.has_pending and (bool(self.floors) or self.tail.ring.next_number - self.number > MANY_CHUNKS)
+        return self.has_pending and (bool(self.floors) or self._ring.next_number - self.number > MANY_CHUNKS)
 
     @property
     def has_missed(self) -> bool:
@@ -116,15 +125,30 @@ class TailCursor:
         self.requested = dict(self.tail.read_to()[1])
 
     def request_nothing(self) -> None:
-        """Treat everything that waits from now on as missed."""
         self.requested = {}
 
     def meeting_chunk(self, most: int | None) -> int | None:
-        """Return the chunk at which the ring goes on from these places.
-
-        Returns ``None`` if the ring does not reach back that far, or has more than ``most`` events after them.
-        """
+        """The chunk at which the ring goes on from these places; ``None`` if it does not, or has more than ``most`` events."""
         return self.tail.ring.meet(self.places, most)
+
+    def join_reading(self) -> bool:
+        """Enter a shared reading that goes on from these places. Returns whether there is one.
+
+        A place at the beginning is left to the cursor itself if it was there before: only it reports what was lost there.
+        """
+        read_to = self.tail.read_to()[1]
+        if self.from_places and any(not token and read_to.get(partition) for partition, token in self.places.items()):
+            return False
+        if (found := self.tail.readings.join(self, self.places)) is not None:
+            self._reading, number = found
+            self._join(self.ring_filter.filter, number)
+        return found is not None
+
+    def leave_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.discard(self)
+            self.reads_alone, self._reading = self._reading.failed, None
+        self._leave_ring()
 
     def join(self, number: int) -> None:
         """Enter the ring before this chunk. If the chunk is gone by now, the cursor goes on reading the store."""
@@ -132,25 +156,25 @@ class TailCursor:
         self._join(self.ring_filter.filter, number)
 
     def _join(self, filter: Filter | None, number: int) -> None:
-        self.floors = {partition: token for partition, token in self.places.items() if token}
-        self._settle_later()
+        self.floors = Floors({partition: token for partition, token in self.places.items() if token})
+        self.floors.settle_at((self._reading or self.tail).read_to())
         self._enter_ring(filter, number)
-        self._settle(self._published)
+        self.floors.settle(self._published)
 
     def _enter_ring(self, filter: Filter | None, number: int) -> None:
-        place = self.tail.ring.watch(self, filter, self._rate, number)
+        place = self._ring.watch(self, filter, self._rate, number)
         self.ring_filter, self._published, self._matched = place.ring_filter, place.events, place.matched
         self.number, self._passed_slices = number, 0
         if place.number != number:
-            self._leave_ring()
+            self.leave_reading()
 
     def _leave_ring(self) -> None:
         """Go on in the store, after what the subscriber has passed."""
         self.number, self._passed_slices = None, 0
-        self.floors, self.requested = {}, {}
+        self.floors, self.requested = Floors(), {}
         self.fell_back = True
 
-    def slices(self, counts: SkipCounter, most: TakeBounds) -> Sequence[PendingSlice]:
+    def slices(self, counts: SkipCounter, most: TakeBounds) -> Sequence[PendingSlice["TailCursor"]]:
         """Return the slices that wait in the ring: for a page everything that it keeps, otherwise one take.
 
         If the ring has dropped chunks, the cursor skips them, or leaves the ring and returns nothing.
@@ -158,13 +182,13 @@ class TailCursor:
         if self.number is None or not self.has_pending:
             return ()
         complete = self._rate is None
-        since = self.tail.ring.since(self.number, CHUNKS_A_TAKE if complete else None)
+        since = self._ring.since(self.number, CHUNKS_A_TAKE if complete else None)
         if since.gone and not self._skip_gone(since.chunks[0], since.gone, counts):
             return ()
-        found: list[PendingSlice] = []
+        found: list[PendingSlice[TailCursor]] = []
         rows = size = 0
         for chunk in since.chunks if complete else self._kept(since.chunks, counts):
-            cut = self._overlaps(chunk) or self._is_too_much(chunk, most)
+            cut = self.floors.overlap(chunk) or self._is_too_much(chunk, most)
             for one in self._rest_slices(chunk) if cut else self._shared_slices(chunk):
                 found.append(one)
                 rows, size = rows + one.rows, size + one.slice.bytes
@@ -186,18 +210,20 @@ class TailCursor:
         self._skip_to(chunks[first], counts)
         return chunks[first:]
 
-    def advance(self, pending: PendingSlice) -> None:
+    def advance(self, pending: PendingSlice["TailCursor"]) -> None:
         """Record that this slice, the next one, was passed."""
         self.places.update(pending.slice.tokens)
         chunk = pending.chunk
         if pending.ends_chunk:
             self.number, self._passed_slices = chunk.number + 1, 0
-            self._drop_floors(chunk)
+            self.floors.drop(chunk)
             self._published = chunk.before + len(chunk.entries)
             result = self.ring_filter.result_of(chunk)
             self._matched = result.before + result.matched
+            if self._reading is not None:
+                self._reading.passed(self.number)
         elif pending.rest:
-            self.floors.update(pending.slice.tokens)
+            self.floors.raise_to(pending.slice.tokens)
         else:
             self._passed_slices += 1
             self._published += pending.slice.end - pending.slice.start
@@ -205,14 +231,15 @@ class TailCursor:
 
     def set_filter(self, filter: Filter | None, counts: SkipCounter) -> None:
         """Apply this filter to everything that was not passed yet."""
-        if self.number is not None and (since := self.tail.ring.since(self.number)).gone:
+        if self.number is not None and (since := self._ring.since(self.number)).gone:
             self._skip_gone(since.chunks[0], since.gone, counts)
-        if self.number is None:
+        if self.number is None or self._reading is not None:
             self.ring_filter = self.tail.ring.watch(self, filter, self._rate).ring_filter
+        if self.number is None:
             return
         if self._passed_slices:  # the rest of the chunk gets new slices
-            self.floors.update(self.places)
-            self._settle_later()
+            self.floors.raise_to(self.places)
+            self.floors.settle_at((self._reading or self.tail).read_to())
         self._enter_ring(filter, self.number)
 
     def new_places(self) -> dict[str, str]:
@@ -229,6 +256,7 @@ class TailCursor:
 
     def close(self) -> None:
         self.tail.leave(self)
+        self.tail.readings.leave(self)
 
     def _skip_gone(self, first: Chunk, gone: Places, counts: SkipCounter) -> bool:
         """Skip the chunks that the ring has dropped, and return whether the cursor goes on in the ring.
@@ -236,7 +264,7 @@ class TailCursor:
         A page does so, unless it already has a part of these chunks. Every other cursor goes on in the store.
         """
         if self._rate is None or self.floors:
-            self._leave_ring()
+            self.leave_reading()
             return False
         self._skip_to(first, counts)
         self.places.update({at: max(token, self.places.get(at, "")) for at, token in gone.items()})
@@ -249,22 +277,19 @@ class TailCursor:
         self.number, self._passed_slices = chunk.number, 0
         self._published, self._matched = chunk.before, result.before
 
-    def _shared_slices(self, chunk: Chunk) -> list[PendingSlice]:
+    def _shared_slices(self, chunk: Chunk) -> list[PendingSlice["TailCursor"]]:
         slices = self.ring_filter.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
         first = self._passed_slices if chunk.number == self.number else 0
         last = slices[-1]
         return [PendingSlice(self, chunk, part, part is last, False) for part in slices[first:]]
 
-    def _rest_slices(self, chunk: Chunk) -> list[PendingSlice]:
+    def _rest_slices(self, chunk: Chunk) -> list[PendingSlice["TailCursor"]]:
         places = [entry.message.position for entry in chunk.entries]
-        rest = [index for index, place in enumerate(places) if self._is_new(place.partition, place.token)]
+        rest = [index for index, place in enumerate(places) if self.floors.is_new(place.partition, place.token)]
         entries = [chunk.entries[index] for index in rest]
         slices = self.ring_filter.result_of_rest(chunk, rest).slices or (nothing_of(len(rest), places_of(entries)),)
         last = slices[-1]
         return [PendingSlice(self, chunk, part, part is last, True) for part in slices]
-
-    def _overlaps(self, chunk: Chunk) -> bool:
-        return bool(self.floors) and any(not self._is_new(partition, token) for partition, token in chunk.first.items())
 
     def _is_too_much(self, chunk: Chunk, most: TakeBounds) -> bool:
         """Whether to cut up the chunk for a complete subscriber with little room. Only this subscriber then uses the
@@ -273,22 +298,3 @@ class TailCursor:
             return False
         slices = self.ring_filter.result_of(chunk).slices
         return any(most.are_passed(part.rows, part.bytes) for part in slices)
-
-    def _is_new(self, partition: int, token: str) -> bool:
-        return token > self.floors.get(partition, "")
-
-    def _drop_floors(self, chunk: Chunk) -> None:
-        for partition, token in chunk.last.items():
-            if token >= self.floors.get(partition, AT_THE_END):
-                del self.floors[partition]
-        self._settle(chunk.before + len(chunk.entries))
-
-    def _settle(self, events: int) -> None:
-        """Drop floors that no coming event can be below, once this many events of the ring were passed."""
-        if self.floors and events >= self._settled_at:
-            settled = self._settled
-            self.floors = {at: token for at, token in self.floors.items() if token > settled.get(at, "")}
-
-    def _settle_later(self) -> None:
-        """Remember what the tail has read by now: after the ring's events up to there, no event can be below these floors."""
-        self._settled_at, self._settled = self.tail.read_to()

@@ -14,13 +14,15 @@ from eventstore.tail.budget import ROWS_A_SECOND, PageShare
 from eventstore.tail.pieces import Piece
 from eventstore.tail.subscriber.catchup import StoreCatchup
 from eventstore.tail.subscriber.counts import SkipCounter, TailState, Take
-from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_PENDING, PendingSlice, TailCursor
+from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_PENDING, TailCursor
+from eventstore.tail.subscriber.pending_slice import PendingSlice
 from eventstore.tail.take_bounds import TakeBounds, take_bounds
 from eventstore.tail.topic_tail import TopicTail
 
 Wake = Callable[[], None]
 """Called from another thread when there is something new. Must not block."""
 
+Pending = PendingSlice[TailCursor]
 ROWS_A_TAKE = 150
 """A busy topic shows its first 500 rows in full. With 100 rows per frame, ten times a second, the rows that waited for the
 first frames were never made up for before the sample began."""
@@ -68,7 +70,12 @@ class TailSubscriber:
         """Whether a take would return something, or bring the subscriber closer to it."""
         if any(cursor.number is None for cursor in self._cursors):
             return time.monotonic() >= self._try_again
-        return any(cursor.has_pending for cursor in self._cursors)
+        return any(cursor.has_pending or cursor.at_end_of_reading for cursor in self._cursors)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is given what was published before what the ring holds, or will soon be."""
+        return self.takes_long or any(cursor.is_behind for cursor in self._cursors)
 
     @property
     def takes_long(self) -> bool:
@@ -85,7 +92,7 @@ class TailSubscriber:
             pieces: list[Piece] = []
             first, self._begun = not self._begun, True
             begun = self._new_places() if first else {}
-            away = any(cursor.tail.away for cursor in self._cursors)
+            away = any(cursor.is_away for cursor in self._cursors)
             if not self._closed:
                 try:
                     pieces = self._take(room)
@@ -127,7 +134,7 @@ class TailSubscriber:
         pending = _by_seal_time([cursor.slices(self._counts, most) for cursor in self._cursors])
         return self._give(pending if self._complete else self._skip_excess(pending), most)
 
-    def _skip_excess(self, pending: Sequence[PendingSlice]) -> Sequence[PendingSlice]:
+    def _skip_excess(self, pending: Sequence[Pending]) -> Sequence[Pending]:
         """Skip the oldest slices if more rows wait than a page keeps. Only rows that the page is to show count."""
         share = self._share and self._share.copy()
         too_many = sum(one.rows for one in pending if _is_shown(one, share)) - MOST_PENDING
@@ -143,7 +150,7 @@ class TailSubscriber:
             first += 1
         return pending[first:]
 
-    def _give(self, pending: Sequence[PendingSlice], most: TakeBounds) -> list[Piece]:
+    def _give(self, pending: Sequence[Pending], most: TakeBounds) -> list[Piece]:
         pieces: list[Piece] = []
         rows = size = 0
         for one in pending:
@@ -161,24 +168,24 @@ class TailSubscriber:
         return pieces
 
     def _state(self) -> TailState:
-        return "catching up" if self.takes_long else "live"
+        return "catching up" if self.is_behind else "live"
 
     def _lag_of(self, pieces: Sequence[Piece]) -> int | None:
         """Return the lag of these events in milliseconds; ``None`` if there are none, or if they are the last of those that
         were there before the subscriber came: it is not behind because nothing has been published since.
         """
         newest = max((piece.entries[-1].message.published for piece in pieces), default=NO_TIME)
-        if newest == NO_TIME or (newest < self._since and not self.takes_long):
+        if newest == NO_TIME or (newest < self._since and not self.is_behind):
             return None
         return max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
 
 
-def _is_shown(pending: PendingSlice, share: PageShare | None) -> bool:
+def _is_shown(pending: Pending, share: PageShare | None) -> bool:
     """Return whether this slice, the next one, is in the page's share of all its topics."""
     return bool(pending.rows) and (share is None or share.takes(pending.rows, pending.chunk.sealed))
 
 
-def _by_seal_time(several: Sequence[Sequence[PendingSlice]]) -> Sequence[PendingSlice]:
+def _by_seal_time(several: Sequence[Sequence[Pending]]) -> Sequence[Pending]:
     """Merge what waits for all cursors by sealing time, up to where every cursor has given all that it has."""
     if len(several) == 1:
         return several[0]

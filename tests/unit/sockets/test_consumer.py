@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -124,7 +124,7 @@ def test_an_open_tail_that_is_refused_may_be_opened_again(monkeypatch: pytest.Mo
 def a_sender(filter: NamedFilter = (None, "")) -> FrameSender:
     """A sender for scripts that sends nothing anywhere."""
 
-    async def send(text: str) -> None:
+    async def send(texts: Sequence[bytes]) -> None:
         raise AssertionError("nothing is sent here")
 
     framing = Framing(whole_events=True, profile=AccessProfile(name="support", sees_values=True))
@@ -152,10 +152,10 @@ def test_a_filter_that_changes_while_the_one_before_is_set_is_named_only_once_it
     sender.request_filter(first)
     subscriber: Any = Interrupted(sender, second)
     sender.take(subscriber)
-    assert '"filter":"type:a"' in sender.next_frame()
+    assert b'"filter":"type:a"' in b"".join(sender.next_frame())
     assert sender.filter_changed
     sender.take(subscriber)
-    assert '"filter":"type:b"' in sender.next_frame()
+    assert b'"filter":"type:b"' in b"".join(sender.next_frame())
     assert subscriber.filters == [first[0], second[0]]
     assert not sender.filter_changed
 

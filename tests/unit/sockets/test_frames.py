@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from dashboard.privacy import AccessProfile
-from dashboard.sockets.tail.frames import FrameContent, Framing, divide_take, frame_text
+from dashboard.sockets.tail.frames import FrameContent, Framing, divide_take, frame_texts
 from eventstore.tail import Counts, Piece, Take
 from tests.unit.tail.entries import entries
 
@@ -27,7 +27,7 @@ def take_of(numbers: range, counts: Counts, *, size: int = 10) -> Take:
 
 
 def read(content: FrameContent, framing: Framing) -> dict[str, Any]:
-    return dict(json.loads(frame_text(1, content, framing, "mark")))
+    return dict(json.loads(b"".join(frame_texts(1, content, framing, "mark"))))
 
 
 def test_a_take_that_fits_is_one_frame_with_its_counts_and_places() -> None:

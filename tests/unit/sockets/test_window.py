@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage
 from eventstore.tail import Hub, Start, TailSubscriber
+from eventstore.tail.shared import readings
 from tests.contract.helpers import eventually
 
 A_VIEWER = 100 * 1024
@@ -124,8 +125,8 @@ class Reader:
         framing = Framing(whole_events=for_scripts, profile=AccessProfile(name="support", sees_values=True))
         self.sender = FrameSender(framing, self._receive, self._spawn)
 
-    async def _receive(self, text: str) -> None:
-        self.texts.append(text)
+    async def _receive(self, texts: Sequence[bytes]) -> None:
+        self.texts.append(text := b"".join(texts).decode())
         if self.acknowledges:
             frame = json.loads(text)
             assert self.sender.acknowledge(frame["frame"], frame["mark"])
@@ -232,8 +233,9 @@ def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
 
 
 def test_whoever_is_cut_off_within_its_first_take_knows_where_every_partition_began(
-    storage: DatabaseStorage, hub: Hub
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(readings, "MOST_READINGS", 0)
     topic = storage.log.create_topic("several", partitions=3)
     storage.log.append("several", [NewMessage(payload=b"x" * 30_000, key=f"k{number}") for number in range(20)])
     subscriber = hub.open([topic], Start(last=10), lambda: None, complete=True)

@@ -1,8 +1,7 @@
-"""What a subscriber that reads the store gets and is told while the store is away, trims, or has more than was requested."""
+"""What a subscriber that reads the store by itself gets, and is told while the store is away, trims, or has more."""
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -11,40 +10,23 @@ import pytest
 
 from eventstore.config.loading import Config
 from eventstore.drivers.database.log import DatabaseLog
-from eventstore.drivers.database.models import MessageRow
 from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
-from eventstore.model.log import Ends
 from eventstore.tail import Counts, Hub, Start, TailSubscriber
 from eventstore.tail import ring as rings
 from eventstore.tail import start as starts
+from eventstore.tail.shared import readings
 from eventstore.tail.subscriber import catchup
 from eventstore.tail.topic_tail import TopicTail
 from tests.contract.helpers import eventually
 from tests.parts import StorageOver
+from tests.unit.tail.trimming import Trimming
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Trimming(DatabaseLog):
-    """The embedded store as a broker would be: it trims, and its amounts are entries."""
-
-    capabilities = replace(DatabaseLog.capabilities, amount_unit="entries")
-
-    def trim(self, topic: str, before: int) -> None:
-        """Remove everything before the event with this number in the only partition."""
-        MessageRow.objects.filter(partition__topic__name=topic, number__lt=before).delete()
-
-    def ends(self, topic: str) -> Sequence[Ends]:
-        return [self._trimmed(end) for end in super().ends(topic)]
-
-    def _trimmed(self, end: Ends) -> Ends:
-        first = self.read_forward(end.topic, end.partition, limit=1)
-        return replace(end, first=first[0].position, last=end.last) if first else replace(end, first=None)
 
 
 class Failing:
@@ -71,6 +53,7 @@ def hub(log: Trimming, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(catchup, "SMALLEST_READ", 3)
     monkeypatch.setattr(catchup, "LARGEST_READ", 5)
     monkeypatch.setattr(catchup, "SECONDS_A_TAKE", 20.0)
+    monkeypatch.setattr(readings, "MOST_READINGS", 0)
     made = Hub(log=log, read=lambda message: read_event(message, Config().mappings))
     yield made
     made.close()

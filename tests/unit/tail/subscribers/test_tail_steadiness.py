@@ -17,6 +17,7 @@ from eventstore.search.eval_context import EvalContext
 from eventstore.tail import Hub, Start, read_buffer, ring
 from eventstore.tail.subscriber import catchup, cursor
 from eventstore.tail.subscriber import subscriber as subscribers
+from eventstore.tail.subscriber.floors import Floors
 from eventstore.tail.take_bounds import take_bounds
 from tests.contract.helpers import eventually
 from tests.unit.tail.entries import numbered
@@ -115,7 +116,7 @@ def test_what_overlaps_is_cut_off_without_looking_into_an_event_again(
     script = watch(topic, Start(), filter=counted, complete=True)
     (of_topic,) = script.subscriber._cursors
     (chunk, *_) = of_topic.tail.ring.since(0).chunks
-    of_topic.floors = {0: chunk.entries[9].message.position.token}
+    of_topic.floors = Floors({0: chunk.entries[9].message.position.token})
     for _ in range(3):
         rest = of_topic._rest_slices(chunk)
     assert len(looked) == len(chunk.entries)

@@ -1,0 +1,61 @@
+"""Sends a websocket's text that is there in parts, most of them shared by many sockets, with one copy.
+
+Joined to a text, encoded, put behind a frame's header and given to the system, each byte was copied four times: with fifty
+scripts that took a third of the server's time.
+"""
+
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from autobahn.exception import Disconnected
+from daphne.ws_protocol import WebSocketProtocol
+
+IN_PARTS = "eventdesk.text_in_parts"
+"""In ``extensions`` of the scope, where the server takes such a text."""
+TEXT_FRAME = 0x81
+"""The first byte of a frame that is a whole text."""
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+class TextInParts:
+    """A text in UTF-8, as the ``text`` of a ``websocket.send``."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self.parts = parts
+
+
+def taking_texts_in_parts(application: Application) -> Application:
+    """The application, told that this process takes such texts from now on."""
+    send_whole = WebSocketProtocol.serverSend
+
+    def send(protocol: Any, content: Any, binary: bool = False) -> None:
+        if isinstance(content, TextInParts):
+            _write(protocol, content.parts)
+        else:
+            send_whole(protocol, content, binary)
+
+    WebSocketProtocol.serverSend = send
+
+    async def told(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        extensions = {**(scope.get("extensions") or {}), IN_PARTS: {}}
+        await application({**scope, "extensions": extensions}, receive, send)
+
+    return told
+
+
+def _write(protocol: Any, parts: Sequence[bytes]) -> None:
+    """Write one frame, as autobahn writes one that is neither compressed nor masked."""
+    if protocol.state != WebSocketProtocol.STATE_OPEN:
+        raise Disconnected("Attempt to send on a closed protocol")
+    protocol.transport.writeSequence([_header(sum(map(len, parts))), *parts])
+
+
+def _header(size: int) -> bytes:
+    if size <= 125:
+        return struct.pack("!BB", TEXT_FRAME, size)
+    if size <= 0xFFFF:
+        return struct.pack("!BBH", TEXT_FRAME, 126, size)
+    return struct.pack("!BBQ", TEXT_FRAME, 127, size)

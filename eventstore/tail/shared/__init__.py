@@ -1,0 +1,1 @@
+"""What several subscribers read of the store together, because the ring went on without them."""

@@ -1,0 +1,84 @@
+"""Reads all partitions of a topic on from a place in each, merged by time, as long as nothing is missing in between."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from heapq import merge
+
+from eventstore.model.events import NO_TIME, Message
+from eventstore.model.log import Log
+from eventstore.tail.start import BYTES_A_READ, LARGEST_READ, SMALLEST_READ, Places, next_limit
+
+FEWEST_A_READ = 20
+"""Events that a read asks of a partition, at least, however many partitions there are: each read costs a reader."""
+
+
+class SomethingMissing(Exception):
+    """The store does not have the event at a place any more, so that nobody knows what is missing behind it."""
+
+
+class OrderedReader:
+    """Reads on from ``places``, which change with each read. ``read_to`` says how far there is anything to read.
+
+    What was read of a partition and does not fit into the time order yet is kept for the next read. Belongs to one thread.
+    """
+
+    def __init__(self, log: Log, topic: str, places: Places, read_to: Callable[[], Mapping[int, str]]) -> None:
+        self._log, self._topic, self._read_to = log, topic, read_to
+        self.places = dict(places)
+        """The last event of each partition that was returned."""
+        self._kept: dict[int, deque[Message]] = {}
+        self._limit, self._largest = SMALLEST_READ, BYTES_A_READ // SMALLEST_READ
+
+    def read(self) -> Sequence[Message]:
+        """Return what comes next, some hundred events at least if there are so many; nothing if there is no more now.
+
+        Raises ``SomethingMissing``, and the store's own errors. After any error, reading goes on where it was.
+        """
+        asked = [at for at, newest in self._read_to().items() if not self._kept.get(at) and self.places.get(at, "") < newest]
+        whole = self._fill(asked)
+        horizon = min((_read_to(kept) for at, kept in self._kept.items() if at not in whole), default=None)
+        passed = [list(_up_to(kept, horizon)) for kept in self._kept.values()]
+        self._kept = {at: kept for at, kept in self._kept.items() if kept}
+        for messages in passed:
+            if messages:
+                self.places[messages[-1].position.partition] = messages[-1].position.token
+        return passed[0] if len(passed) == 1 else list(merge(*passed, key=lambda message: message.published))
+
+    def _fill(self, partitions: Sequence[int]) -> set[int]:
+        """Read on in these partitions. Return those of which the store has no more."""
+        if not partitions:
+            return set()
+        fewest = min(FEWEST_A_READ, BYTES_A_READ // (self._largest * len(partitions)))
+        limit = max(1, fewest, self._limit // len(partitions))
+        whole = {partition for partition in partitions if self._read_partition(partition, limit)}
+        found = [message for partition in partitions for message in self._kept.get(partition, ())]
+        self._largest = max(1, max((len(message.payload) for message in found), default=self._largest))
+        self._limit = next_limit(self._limit, found, LARGEST_READ)
+        return whole
+
+    def _read_partition(self, partition: int, limit: int) -> bool:
+        token = self.places.get(partition, "")
+        after = self._log.position(self._topic, partition, token) if token else None
+        most = limit + 1 if after else limit
+        found = self._log.read_forward(self._topic, partition, after=after, inclusive=after is not None, limit=most)
+        if after is not None and (not found or found[0].position.token != token):
+            raise SomethingMissing
+        if kept := deque(found[1:] if after is not None else found):
+            self._kept[partition] = kept
+        return len(found) < most
+
+
+def _read_to(kept: Sequence[Message]) -> datetime:
+    """When the last of these was published, or the last one before it whose publish time is known."""
+    return next((one.published for one in reversed(kept) if one.published != NO_TIME), NO_TIME)
+
+
+def _up_to(kept: deque[Message], horizon: datetime | None) -> Iterator[Message]:
+    """Take the leading messages published no later than the horizon; ``None`` takes all.
+
+    If the horizon comes from these messages, that is every one of them.
+    """
+    everything = horizon is None or _read_to(kept) == horizon
+    while kept and (everything or horizon is None or kept[0].published <= horizon):
+        yield kept.popleft()

@@ -1,0 +1,51 @@
+"""Small rings and readings, so that whoever does not take at once falls behind, and a store that counts its reads."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Message, Topic
+from eventstore.tail import Hub, Start, holding, read_buffer, ring
+from eventstore.tail.shared import reading
+from tests.unit.tail.subscribers.watching import Watching
+from tests.unit.tail.trimming import Trimming
+
+
+class Counting(Trimming):
+    """Counts the messages that it was asked for by place (``given``). After ``most`` of them it does not answer."""
+
+    given = 0
+    most = 1_000_000
+
+    def read_forward(self, *arguments: Any, **options: Any) -> Sequence[Message]:
+        if self.given >= self.most:
+            raise StoreUnreachable("The store does not answer now.")
+        found = super().read_forward(*arguments, **options)
+        self.given += len(found)
+        return found
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "MOST_EVENTS", 40)
+    monkeypatch.setattr(read_buffer, "FULL_EVENTS", 10)
+    monkeypatch.setattr(read_buffer, "BEAT", 0.005)
+    monkeypatch.setattr(reading, "PAUSE", 0.02)
+    monkeypatch.setattr(holding, "STUCK_SECONDS", 0.0)
+
+
+@pytest.fixture
+def log(desk_databases: object) -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def watch(hub: Hub) -> Callable[..., Watching]:
+    def opened(topic: Topic, start: Start | None = None, **options: Any) -> Watching:
+        watching = Watching(hub.open([topic], start or Start(), lambda: None, **{"complete": True, **options}))
+        watching.take()
+        return watching
+
+    return opened
