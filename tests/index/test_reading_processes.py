@@ -1,20 +1,25 @@
 """Reading processes: what they read comes in order and once, and what becomes of them is told to whoever reads with them."""
 
 import os
+import random
 import signal
+import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 
+from eventstore.config.loading import Config
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.processes import remote
 from eventstore.index.processes.remote import Process, Processes, ProcessGone, ReadingFailed
 from eventstore.model.errors import MadeAnew
 from eventstore.model.events import Position
 from eventstore.model.tokens import encode
 from tests.contract.helpers import eventually
-from tests.reading_elsewhere import NumberedStorage
+from tests.indexing import pointers
+from tests.reading_elsewhere import PARTITIONS, SLOW, NumberedStorage
 
 MOST = 1_000
 OPENER: Any = partial(NumberedStorage, count=MOST)
@@ -44,7 +49,7 @@ def is_there(pid: int) -> bool:
 
 
 def tokens(reader: Any, limit: int) -> list[str]:
-    return [message.position.token for piece in reader.pieces(limit=limit, timeout=0.0) for message in piece]
+    return [token for piece in reader.pieces(limit=limit, timeout=0.0) for token in piece.tokens]
 
 
 def test_what_is_read_elsewhere_comes_in_order_and_once_and_its_errors_as_they_are(process: Process) -> None:
@@ -62,7 +67,7 @@ def test_what_is_read_elsewhere_comes_in_order_and_once_and_its_errors_as_they_a
 
 
 def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_its_place() -> None:
-    processes = Processes(Opening(), 1)  # type: ignore[arg-type]
+    processes = Processes(NumberedStorage(MOST), 1)  # type: ignore[arg-type]
     try:
         assert processes.one() is None  # it has only just been started
         assert eventually(lambda: processes.one() is not None)
@@ -82,14 +87,52 @@ def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_
     assert not is_there(first.pid)
 
 
-class Opening:
-    def opener(self) -> Any:
-        return OPENER
-
-
 def test_a_process_without_a_reader_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "IDLE_SECONDS", 0.0)
     process = Process(OPENER)
     assert eventually(lambda: process.gone and not is_there(process.pid))
     with pytest.raises(ProcessGone):
         process.open(after(1))
+
+
+@pytest.mark.usefixtures("desk_databases")
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.soak)])
+def test_what_was_read_by_killed_processes_is_indexed_once_and_in_order(
+    kills: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(remote, "RESTART_SECONDS", 0.1)
+    count = 1_500 * kills
+    storage: Any = NumberedStorage(count, SLOW)
+    killed: list[int] = []
+
+    def kill_now_and_then(topic: str, partition: int, events: int) -> None:
+        at_work = [process for process in PROCESSES if process.ready and len(process) and not process.gone]
+        if at_work and len(killed) < kills and chance.random() < 0.1:
+            killed.append(at_work[0].pid)
+            os.kill(at_work[0].pid, signal.SIGKILL)
+
+    chance = random.Random(5)
+    PROCESSES.clear()
+    monkeypatch.setattr(remote, "Process", Noted)
+    done = index_until_caught_up(
+        Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=kill_now_and_then, batch=50, processes=3)
+    )
+    assert len(killed) == kills
+    assert done == PARTITIONS * count
+    for partition in range(PARTITIONS):
+        found = pointers("numbers", partition)
+        assert [pointer.position.token for pointer in found] == [encode(1, number, 0) for number in range(count)]
+        assert [pointer.version for pointer in found if pointer.aggregate_id == "k3"] == [
+            *range(1, 1 + sum(number % 7 == 3 and number % 100 != 99 for number in range(count)))
+        ]
+    assert not any(is_there(process.pid) for process in PROCESSES)
+    assert "trying again" not in caplog.text
+
+
+PROCESSES: list[Process] = []
+
+
+class Noted(Process):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        PROCESSES.append(self)
