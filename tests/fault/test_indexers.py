@@ -164,7 +164,7 @@ def test_killed_indexers_leave_no_trace(
 @pytest.mark.parametrize(
     ("address", "documents", "indexers", "kills"),
     [
-        pytest.param("pulsar", SHORT, 1, FEW_KILLS, marks=BROKER),
+        pytest.param("pulsar", SHORT, 1, FEW_KILLS, marks=[BROKER, SOAK]),
         *(
             pytest.param("pulsar", LONG, indexers, MANY_KILLS, marks=[BROKER, SOAK, pytest.mark.timeout(1_800)])
             for indexers in (1, 2)
@@ -175,17 +175,23 @@ def test_killed_indexers_leave_no_trace(
 def test_killed_reading_processes_leave_no_trace(
     storage: Storage, address: Mapping[str, str], documents: Sequence[Document], indexers: int, kills: int
 ) -> None:
-    """Each kill hits a process that reads for an indexer that is catching up. The indexer goes on, with another one."""
+    """About once a second, a process is killed that reads for an indexer that is catching up. The indexer goes on.
+
+    ``tests/index/test_reading_processes.py`` does the same without a broker.
+    """
     chance = _chance()
-    pieces = _pieces(documents, kills + 1)
+    pieces = _pieces(documents, kills)
     name = storage.log.create_topic("permits", partitions=PARTITIONS).name
-    _publish(storage, name, pieces[0])
+    killed = there = 0
     with Indexers(address, indexers, SMALLEST_BATCH) as processes:
-        for kill, piece in enumerate(pieces[1:], start=1):
-            _until(partial(processes.kill_reading, chance), "a process reads for an indexer")
+        for piece in pieces:
             _publish(storage, name, piece)
-            _until(partial(_has_advanced, name, sum(map(len, pieces[:kill])) - 1, processes), "the indexer goes on")
-        _until(partial(_has_advanced, name, len(documents) - 1, processes), "everything is indexed")
+            there += len(piece)
+            all_there = partial(_has_advanced, name, there - 1, processes)
+            while not all_there():
+                killed += processes.kill_reading(chance)
+                time.sleep(0.5 + chance.random())
+        assert killed, "nothing was read by another process"
         reading = [child for pid in processes.running for child in _reading_processes(pid)]
         assert processes.end() == [0] * indexers
     assert not [pid for pid in reading if Path(f"/proc/{pid}").exists()]
