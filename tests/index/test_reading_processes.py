@@ -67,7 +67,7 @@ def test_what_is_read_elsewhere_comes_in_order_and_once_and_its_errors_as_they_a
 
 
 def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_its_place() -> None:
-    processes = Processes(NumberedStorage(MOST), 1)  # type: ignore[arg-type]
+    processes = Processes(NumberedStorage(MOST), 1)
     try:
         assert processes.one() is None  # it has only just been started
         assert eventually(lambda: processes.one() is not None)
