@@ -4,6 +4,8 @@ A message that holds a batch of events is copied as it is if all of them are cho
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -148,5 +150,11 @@ def properties_of(message: Message, job: str) -> Mapping[str, str]:
     for name in [name for name in properties if name.startswith(STORES_PROPERTIES)]:
         del properties[name]
     properties[REPLAY_ID], properties[REPLAY_OF] = job, mark_of(message.position)
-    properties[REPLAY_TIME] = message.published.isoformat()
+    properties[REPLAY_TIME] = _written(message.published)
     return properties
+
+
+@lru_cache(maxsize=100)
+def _written(when: datetime) -> str:
+    """All messages of an entry have the same time, and it takes a third of what their properties do."""
+    return when.isoformat()
