@@ -12,6 +12,7 @@ from eventstore.config.commands import migrate_command
 from eventstore.model.errors import IndexReplaced
 
 ALIAS = "index"
+WRITER_CACHE_KB = 64 * 1024
 _TEXTS_OF_SQLITE = ("no such table", "no such column", "has no column named")
 _CODES_OF_POSTGRESQL = frozenset({"42P01", "42703"})
 """Undefined table and undefined column. Both databases raise these kinds of errors for other reasons as well."""
@@ -25,6 +26,18 @@ def connection() -> BaseDatabaseWrapper:
 def atomic() -> transaction.Atomic:
     """Return a context manager that runs its block in one transaction of the index's database."""
     return transaction.atomic(using=ALIAS)
+
+
+def keep_more_pages() -> None:
+    """Let SQLite keep up to 64 MB of pages of this thread's connection, as long as that lasts. Otherwise it keeps 2 MB.
+
+    A batch of aggregates that were not seen lately changes tens of megabytes of pages all over the file, and looks for each of
+    them in an index first. In one of 4,000,000 events and 2,500,000 aggregates, it read 30 KB for each event, and 13 KB so.
+    """
+    index = connection()
+    if index.vendor == "sqlite":
+        index.ensure_connection()
+        index.connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KB}")
 
 
 def lacks_tables(error: DatabaseError) -> bool:

@@ -94,6 +94,7 @@ def streams_of(
 
 
 def _meet(partition: int, missing: Collection[AggregateKey], known: Known, segment: int, names: Names) -> Sequence[Stream]:
+    missing = sorted(missing)  # neighbours of the two indexes share a page
     types = names.numbers_of({type for type, _ in missing})
     known.update(_read(partition, missing, types))
     fresh = [key for key in missing if key not in known]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from eventstore.index.models import IndexedPartition, current_partitions
 from eventstore.index.tables import declared, sequences, sql
 from eventstore.index.tables.blocks import Block, blocks_of
-from eventstore.index.tables.database import atomic
+from eventstore.index.tables.database import atomic, keep_more_pages
 from eventstore.index.tables.keys import value_hash
 from eventstore.index.writing import anomalies, streams
 from eventstore.index.writing.anomalies import DetectedAnomaly
@@ -38,6 +38,7 @@ def write_prepared(partition: Partition, prepared: PreparedBatch) -> int:
     """
     if len(prepared) > sql.MOST_EVENTS:
         raise ValueError(f"a batch has at most {sql.MOST_EVENTS} events")
+    keep_more_pages()
     try:
         with atomic():
             count = _write(partition, prepared)
