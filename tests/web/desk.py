@@ -26,6 +26,7 @@ from eventstore.model.log import Edge, Log
 from eventstore.model.subscriptions import Subscriptions, SubscriptionType
 from tests.parts import subscriptions_of
 from tests.people import person
+from tests.quick_index import quickly_indexed
 
 TOPIC, NAME = "patients", "mailer"
 HASH_KEY = "only-for-tests-" + "k" * 32
@@ -87,14 +88,17 @@ class Desk:
         return positions
 
     def index(self) -> None:
-        following = Following(
-            storage=self.faces.store,
-            config=self.faces.config,
-            stop=threading.Event(),
-            on_batch=lambda topic, partition, events: None,
-            values_of=values_by(self.faces.config.searchables, settings.EVENTDESK_HASH_KEY),
-        )
-        index_until_caught_up(following)
+        store, config = self.faces.store, self.faces.config
+        values_of = values_by(config.searchables, settings.EVENTDESK_HASH_KEY)
+        if not quickly_indexed(store, config, values_of):
+            following = Following(
+                storage=store,
+                config=config,
+                stop=threading.Event(),
+                on_batch=lambda topic, partition, events: None,
+                values_of=values_of,
+            )
+            index_until_caught_up(following)
 
     def subscribe(self, name: str = NAME, *, topic: str = TOPIC, handled: int = 0, start: Edge = Edge.EARLIEST) -> None:
         """Make a subscription that has handled this many events."""
