@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from eventstore.model.events import NewMessage
 from eventstore.search import mark_of
+from tests.databases import filled_once
 from tests.people import person
 from tests.web.desk import TOPIC, Desk, attribute, event, text
 from tests.web.finding import search
@@ -30,14 +31,18 @@ EMAIL = '[[searchable]]\ntopics = ["patients"]\nname = "age"\npath = "age"\nhash
 def planted(desk: Desk) -> Iterator[Desk]:
     """A patient with an age that nobody may see, a dead letter of the same event, and a projection."""
     with masked(more=DECLARED.replace("[replays]", "[replays]") + EMAIL):
-        furnish(desk, mine=1, others=1)
-        message = NewMessage(payload=json.dumps(SECRET).encode(), key="4711", properties=event(7).properties)
-        desk.log.append(TOPIC, [message])
-        desk.index()
-        desk.subscribe()
-        dead_lettered(desk, [7])
-        kept(desk)
+        filled_once("masked values and a dead letter", lambda: plant(desk), ["default", "index", "store"])
         yield desk
+
+
+def plant(desk: Desk) -> None:
+    furnish(desk, mine=1, others=1)
+    message = NewMessage(payload=json.dumps(SECRET).encode(), key="4711", properties=event(7).properties)
+    desk.log.append(TOPIC, [message])
+    desk.index()
+    desk.subscribe()
+    dead_lettered(desk, [7])
+    kept(desk)
 
 
 def get(url: str) -> Callable[[Desk, str, str], Any]:

@@ -21,6 +21,7 @@ from dashboard.privacy.by_reason import cases
 from dashboard.running.log_lines import LogFormatter
 from eventstore.actions import Actor, Resource
 from eventstore.replays import Kind, What
+from tests.databases import filled_once
 from tests.people import person
 from tests.planted import cloud_event
 from tests.web.desk import NAME, TOPIC, Desk, text
@@ -34,7 +35,7 @@ MASKED, SEES = "viewer", "admin"
 @pytest.fixture
 def handle(desk: Desk) -> Iterator[str]:
     with personal_desk(desk) as handle:
-        furnish_patients(desk)
+        filled_once("two patients", lambda: furnish_patients(desk))
         yield handle
 
 
