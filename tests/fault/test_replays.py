@@ -102,7 +102,7 @@ def configured(tmp_path: Path) -> dict[str, str]:
     ("address", "events", "throttle", "kills"),
     [
         ("sqlite", 2_000, 700, 3),
-        pytest.param("pulsar", 50_000, None, 3, marks=BROKER),  # two windows of copies on their way
+        pytest.param("pulsar", 25_000, None, 3, marks=BROKER),  # two windows of copies on their way
         pytest.param("pulsar", 50_000, 1_500, 20, marks=[BROKER, SOAK, pytest.mark.timeout(1_800)]),
     ],
     indirect=["address"],

@@ -1,7 +1,7 @@
 """Two of each thing of a store, one inside and one outside of everybody's scope, and the addresses of both."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +16,7 @@ from eventstore.config.people import AccessScope
 from eventstore.jobs import Job
 from eventstore.model import NewMessage
 from eventstore.replays import Kind, Way, What
+from tests.databases import filled_once
 from tests.people import person
 from tests.web.desk import NAME, TOPIC, Desk, event
 from tests.web.letters import dead_lettered
@@ -73,19 +74,29 @@ class Walked:
     """Of what exists nowhere, by names that no scope has."""
 
 
+MADE: dict[str, Things] = {}
+"""What is in the store of every walk of this process."""
+
+
 @contextmanager
 def walked(desk: Desk) -> Iterator[Walked]:
-    for role in (*ROLES, ""):
-        person(role)
     with declared(CONFIG):
-        here = _made(desk, TOPIC, NAME, "patient", "app", event)
-        there = _made(desk, ELSEWHERE, SHIPPER, "order", "shop", _order)
-        dead_lettered(desk, [0])
+        filled_once("two of each thing", lambda: MADE.update(_two_of_each(desk)), ["default", "index", "store"])
+        here, there = MADE["inside"], MADE["outside"]
         gone = {name: f"no-such-{value}" for name, value in there.parts.items()}
         nowhere = there.at.replace(ELSEWHERE, "no-such")
         missing = Things(parts=gone, event="no-such-o-0", job="0123456789ab", at=nowhere)
         with access(scope=(SCOPE,)):
             yield Walked(desk=desk, inside=here, outside=there, missing=missing)
+
+
+def _two_of_each(desk: Desk) -> Mapping[str, Things]:
+    for role in (*ROLES, ""):
+        person(role)
+    inside = _made(desk, TOPIC, NAME, "patient", "app", event)
+    outside = _made(desk, ELSEWHERE, SHIPPER, "order", "shop", _order)
+    dead_lettered(desk, [0])
+    return {"inside": inside, "outside": outside}
 
 
 def _made(desk: Desk, topic: str, name: str, type: str, projection: str, make: Any) -> Things:
