@@ -1,9 +1,12 @@
 """The run's PostgreSQL for its tests, and the embedded store or the index on it for one test."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import LiteralString
 
 import pytest
 from django.db import connections, transaction
@@ -14,6 +17,7 @@ from pytest_django import DjangoDbBlocker
 from dashboard.setup.databases import database, migrate
 from scripts.local_postgres import LocalPostgres, PostgresAddress
 from tests.broker_fixture import left_out
+from tests.desk_template import RUN_FOLDER
 from tests.run_servers import FIND, POSTGRES, NotAvailable, new_postgres
 
 
@@ -46,10 +50,8 @@ def store_tables_on_postgres(
     postgres_server: PostgresAddress, worker_id: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> str:
     """The URL of a database that has the embedded store's tables."""
-    url = postgres_server.create_database(f"store-{worker_id}")
     with django_db_blocker.unblock():
-        make_store_tables(url)
-    return url
+        return _with_tables(postgres_server, "store", worker_id)
 
 
 def make_store_tables(url: str) -> None:
@@ -74,10 +76,8 @@ def index_tables_on_postgres(
     It orders texts as English readers do, as most installations' databases do and SQLite does not: what leans on the
     database's own order shows here.
     """
-    url = postgres_server.create_database(f"index-{worker_id}", "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
-    with django_db_blocker.unblock(), alias_on("index", url):
-        migrate("index")
-    return url
+    with django_db_blocker.unblock():
+        return _with_tables(postgres_server, "index", worker_id, "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
 
 
 @pytest.fixture
@@ -93,10 +93,22 @@ def desk_tables_on_postgres(
     postgres_server: PostgresAddress, worker_id: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> str:
     """The URL of a database that has the tables of people, record and jobs."""
-    url = postgres_server.create_database(f"desk-{worker_id}")
-    with django_db_blocker.unblock(), alias_on("default", url):
-        migrate("default")
-    return url
+    with django_db_blocker.unblock():
+        return _with_tables(postgres_server, "default", worker_id)
+
+
+def _with_tables(server: PostgresAddress, alias: str, worker: str, options: LiteralString = "") -> str:
+    """The URL of this worker's own database for the alias: a copy of one that is migrated once a run."""
+    made = Path(os.environ[RUN_FOLDER]) / f"postgres-{alias}"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            url = server.create_database(f"{alias}_of_all", options)
+            with alias_on(alias, url):
+                migrate(alias)
+            KEPT.pop((alias, url)).close()  # nobody may be connected to what is copied
+            made.touch()
+        return server.create_database(f"{alias}-{worker}", _COPIED[alias])
 
 
 @pytest.fixture
@@ -107,6 +119,11 @@ def desk_on_postgres(desk_databases: dict[str, str], desk_tables_on_postgres: st
         _empty("default")
 
 
+_COPIED: dict[str, LiteralString] = {
+    "store": "TEMPLATE store_of_all",
+    "index": "TEMPLATE index_of_all",
+    "default": "TEMPLATE default_of_all",
+}
 GROWN_BYTES = 256 * 1024
 KEPT: dict[tuple[str, str], BaseDatabaseWrapper] = {}
 """Alias and URL → this thread's connection. To connect takes PostgreSQL longer than most tests do."""
