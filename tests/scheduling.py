@@ -12,7 +12,7 @@ from xdist.scheduler import LoadFileScheduling
 
 SECONDS = {
     "tests/browser/test_every_page.py": 132,
-    "tests/broker/test_fifty_deleted_topics.py": 111,
+    "tests/broker/test_fifty_deleted_topics.py": 70,
     "tests/web/test_personal_data.py": 86,
     "tests/fault/test_serve.py": 85,
     "tests/fault/test_replays.py": 73,

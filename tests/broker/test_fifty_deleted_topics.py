@@ -131,7 +131,7 @@ def indexed() -> int:
 @pytest.mark.parametrize(
     ("seconds", "connected"),
     [
-        pytest.param(60, False, id="60-once-readers-have-left"),
+        pytest.param(20, False, id="20-once-readers-have-left"),
         pytest.param(600, True, id="600-while-readers-are-connected", marks=[pytest.mark.soak, pytest.mark.timeout(1_200)]),
     ],
 )
