@@ -19,6 +19,7 @@ from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
+from pytest_rerunfailures import StatusDB
 
 from tests.databases import database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
@@ -80,11 +81,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """What is imported and collected stays until the end, and Python need not look through it for garbage again and again.
 
     That took a seventh of the processor time of unit tests, and two thirds of the time to parse the project's modules.
     """
+    if hasattr(session.config, "workerinput") and hasattr(session.config, "failures_db"):
+        session.config.failures_db = StatusDB()  # where tests are run again, each asked the controller twice, byte by byte
     gc.disable()
     try:
         return (yield)
