@@ -19,7 +19,7 @@ from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
-from pytest_rerunfailures import StatusDB
+from pytest_rerunfailures import StatusDB  # type: ignore[import-untyped]
 
 from tests.databases import database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
