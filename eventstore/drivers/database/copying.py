@@ -62,6 +62,9 @@ class TableCopying:
             rows = {number: partition_row(topic, number) for number in partitions}
         return TablePublisher(self._session, topic, rows, mark)
 
+    def is_held(self, topic: str, partition: int, held: Sequence[str]) -> bool:
+        return False
+
     def open_acknowledger(
         self, topic: str, subscription: str, *, type: SubscriptionType, partitions: Sequence[int]
     ) -> "TableAcknowledger":

@@ -44,6 +44,8 @@ class Start(NamedTuple):
 
     place: str
     empty: bool
+    held: tuple[str, ...] = ()
+    """How subscriptions stood there, for ``Copying.is_held``."""
 
 
 class Publisher(Protocol):
@@ -132,6 +134,11 @@ class Copying(Protocol):
         empty one). Raises ``ResourceBusy`` while
         another one is open under this name, and ``StoreRefused`` where the topic does not admit it.
         """
+        ...
+
+    def is_held(self, topic: str, partition: int, held: Sequence[str]) -> bool:
+        """Whether one of the subscriptions that stood there so (``Start.held``) has acknowledged nothing since: then the store
+        has removed nothing since. ``False`` where that is not known."""
         ...
 
     def open_acknowledger(

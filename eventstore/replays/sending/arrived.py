@@ -54,7 +54,7 @@ def arrived(
     for message in behind(copying, log, ends, state.behind, tick):
         if message.properties.get(REPLAY_ID) == job:
             found[message.properties.get(REPLAY_OF, "")] = message.position.token
-    if not found and not is_kept(ends, state.behind):
+    if not (found or is_kept(ends, state.behind) or copying.is_held(target, partition, state.held)):
         raise StoreRefused(NO_LONGER_TOLD.format(target, partition))
     last = max(found, key=found.__getitem__, default="")
     return Arrived(marks=found.keys(), last=last, place=found.get(last, ""))

@@ -23,6 +23,7 @@ class State:
     - ``seen``: by source topic, how many chosen events that were.
     - ``versions``: by source topic, the schema versions for which a publisher was opened; ``topic``: the one of the last.
     - ``behind``: the place in the target behind which all copies of events lie that are not reached.
+    - ``held``: how subscriptions of the target stood before anything was sent (``Start.held``).
     - ``tidy``: nothing was sent that is not reached.
     - ``began`` and ``last``: the place behind which the first copy lies (empty: the beginning), and that of the last one.
     - ``sent``, ``skipped`` (they do not pass the filter) and ``failed`` count events that are reached.
@@ -34,6 +35,7 @@ class State:
     versions: dict[str, list[str]] = field(default_factory=dict)
     topic: str = ""
     behind: str = ""
+    held: tuple[str, ...] = ()
     began: str | None = None
     last: str = ""
     tidy: bool = True
@@ -45,7 +47,7 @@ class State:
 
     def begin(self, start: Start) -> None:
         """Nothing is on its way: what is sent from now on lies behind this place."""
-        self.behind, self.looked = start.place, time.monotonic()
+        self.behind, self.looked, self.held = start.place, time.monotonic(), start.held or self.held
         if self.began is None:
             self.began = "" if start.empty else start.place
 
@@ -65,6 +67,7 @@ class State:
             "versions": {topic: list(versions) for topic, versions in self.versions.items()},
             "topic": self.topic,
             "behind": self.behind,
+            "held": list(self.held),
             "began": self.began,
             "tidy": self.tidy,
             "skipped": self.skipped,
@@ -86,6 +89,7 @@ class State:
             versions={str(topic): [str(one) for one in versions] for topic, versions in checkpoint["versions"].items()},
             topic=str(checkpoint["topic"]),
             behind=str(checkpoint["behind"]),
+            held=tuple(str(one) for one in checkpoint.get("held", ())),
             began=None if began is None else str(began),
             last=str(last),
             tidy=bool(checkpoint["tidy"]),

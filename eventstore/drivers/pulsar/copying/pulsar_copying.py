@@ -15,6 +15,7 @@ from eventstore.drivers.pulsar.ledgers import last_written, layout_of
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of, whole_entry
+from eventstore.drivers.pulsar.subscriptions.listing import cursors_in
 from eventstore.model.copying import Start
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import UNREADABLE_KEY, Message, Position
@@ -27,6 +28,8 @@ ENCRYPTED = "Its publisher encrypted it, and a copy would lose what is needed to
 UNREADABLE = "The store's client cannot read all of it."
 
 
+MOST_HELD = 5
+"""Subscriptions of which a start tells how they stood: one is enough."""
 PENDING_SECONDS = 10.0
 LOOK_SECONDS = 0.02
 
@@ -78,6 +81,12 @@ class PulsarCopying:
             raise
         return publisher
 
+    def is_held(self, topic: str, partition: int, held: Sequence[str]) -> bool:
+        """A broker that was killed knows a cursor by the ledger and the entry in which it was kept last. One that acknowledges
+        is kept in another entry, and so is one that the broker moves on before it removes what lies before it."""
+        now = standing(self._cluster.admin.partition_internals(self._cluster.known(topic).log(partition)))
+        return not set(held).isdisjoint(now)
+
     def open_acknowledger(
         self, topic: str, subscription: str, *, type: SubscriptionType, partitions: Sequence[int]
     ) -> PulsarAcknowledger:
@@ -88,7 +97,18 @@ class PulsarCopying:
 def start_of(topic: str, partition: int, told: Json) -> Start:
     """Return where a partition with this ``internalStats`` ends."""
     last = layout_of(told).last
-    return Start(place=whole_entry(topic, partition, *last).token if last else last_written(told), empty=last is None)
+    place = whole_entry(topic, partition, *last).token if last else last_written(told)
+    return Start(place=place, empty=last is None, held=tuple(standing(told)[:MOST_HELD]))
+
+
+def standing(told: Json) -> Sequence[str]:
+    """Return where each cursor of this ``internalStats`` is kept: in which entry of which ledger. Readers' cursors are kept
+    nowhere, and others elsewhere where the broker has let go of the topic without being killed."""
+    return [
+        f"{name} {cursor['cursorLedger']}:{cursor['cursorLedgerLastEntry']}"
+        for name, cursor in sorted(cursors_in(told).items())
+        if int(cursor.get("cursorLedger", -1)) >= 0
+    ]
 
 
 def await_pending(admin: Admin, log: TopicName) -> Json:
