@@ -102,7 +102,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self.all_open.add(watched, self.rights_changed.set)
         self._spawn(self._keep_checking_rights())
-        self._spawn(self._expect_begin())
+        self.expecting = self._spawn(self._expect_begin())
 
     async def disconnect(self, code: int) -> None:
         with self.lock:
@@ -155,6 +155,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if entered.problem and entered.status != HTTPStatus.FORBIDDEN:  # it may be allowed on the topics of this tail
             await self._end(BAD_REQUEST, entered.problem)
             return
+        self.expecting.cancel()
         self.sender = FrameSender(self.framing, self._send_texts, self._spawn)
         self._spawn(self._run(self.begin, self.sender))
 
@@ -281,10 +282,11 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.send(text_data=problem_text(problem))
         await self.close(code)
 
-    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._or_close(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        return task
 
     async def _or_close(self, work: Coroutine[Any, Any, object]) -> None:
         """Run the task. If it fails, close the socket, so that it never stays open and silent.

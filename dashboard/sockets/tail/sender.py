@@ -41,7 +41,7 @@ class FrameSender:
         self,
         framing: Framing,
         send: Callable[[Sequence[bytes]], Awaitable[None]],
-        spawn: Callable[[Coroutine[Any, Any, object]], None],
+        spawn: Callable[[Coroutine[Any, Any, object]], object],
         filter: NamedFilter = NO_FILTER,
     ) -> None:
         self.framing, self._send, self._spawn = framing, send, spawn
