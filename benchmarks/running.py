@@ -86,11 +86,11 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def report(figures: Mapping[str, float | int]) -> None:
-    """Print the last line: figures by name, the versions, the cores of the machine."""
+def report(figures: Mapping[str, float | int], more: Mapping[str, object] | None = None) -> None:
+    """Print the last line: figures by name, ``more`` as it is, the versions, the cores of the machine."""
     rounded = {name: round(value, 3) for name, value in figures.items()}
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    print(json.dumps({**rounded, "versions": versions, "cores": os.cpu_count()}), flush=True)
+    print(json.dumps({**rounded, **(more or {}), "versions": versions, "cores": os.cpu_count()}), flush=True)
 
 
 def masking_rules() -> str:

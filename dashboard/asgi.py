@@ -12,7 +12,12 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from dashboard.hints import changes  # noqa: E402
 from dashboard.running import memory  # noqa: E402
-from dashboard.running.asgi_layers import counting_refusals, without_needless_bodies, without_root_path  # noqa: E402
+from dashboard.running.asgi_layers import (  # noqa: E402
+    counting_refusals,
+    giving_memory_back,
+    without_needless_bodies,
+    without_root_path,
+)
 from dashboard.running.long_lines import answer_long_lines  # noqa: E402
 from dashboard.running.request_limits import limit_requests  # noqa: E402
 from dashboard.running.unread_sockets import close_unread_sockets  # noqa: E402
@@ -26,6 +31,8 @@ answer_long_lines()
 limit_requests()
 close_unread_sockets()
 sockets = taking_texts_in_parts(counting_refusals(with_origin_or_token(URLRouter([*urlpatterns, no_such_socket]))))
-application = without_root_path(ProtocolTypeRouter({"http": without_needless_bodies(pages), "websocket": sockets}))
+application = giving_memory_back(
+    without_root_path(ProtocolTypeRouter({"http": without_needless_bodies(pages), "websocket": sockets}))
+)
 memory.freeze_loaded_objects()
 changes.listen()

@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dashboard.running.supervisor import bind_to
+from dashboard.running.processes.supervisor import bind_to
 from tests.forked import ROOT
 
 IMPORTED = (

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dashboard.running.instruments import SOCKETS_REFUSED
+from dashboard.running.memory import giving_back
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 NO_CONTENT, NOT_MODIFIED = 204, 304
@@ -61,5 +62,17 @@ def counting_refusals(application: Application) -> Application:
             await send(message)
 
         await application(scope, receive, send_part)
+
+    return guarded
+
+
+def giving_memory_back(application: Application) -> Application:
+    """The application, after each of whose requests and sockets free memory goes back to the system in a while."""
+
+    async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        try:
+            await application(scope, receive, send)
+        finally:
+            giving_back.note()
 
     return guarded

@@ -82,6 +82,13 @@ def _own_stderr() -> TextIOWrapper:
     return _taken[0].own
 
 
+def begin_again() -> None:
+    """In a forked process, whose parent's thread does not read what is written here."""
+    if _taken:
+        os.dup2(_taken.pop().own.fileno(), 2)
+        _taken.append(_Taken())
+
+
 def give_back() -> None:
     """Before the process ends, or becomes another program."""
     while _taken:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from dashboard.running.supervisor import Supervisor
+from dashboard.running.processes.supervisor import Supervisor
 from tests import fork_server, forked
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from dashboard import demo
 from dashboard.access.policy import READ_ONLY, is_read_only
@@ -17,8 +18,10 @@ from dashboard.auditing.sealing import seal_settings
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
 from dashboard.management.left_open import settle_at_start
+from dashboard.management.loading import load_for_children
 from dashboard.running.json_lines import give_back
-from dashboard.running.supervisor import Child, Supervisor, end_with_parent
+from dashboard.running.processes import forking
+from dashboard.running.processes.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.databases import migrate
 from dashboard.setup.system_checks import serving_problems
 from dashboard.web.completeness import seed_command
@@ -61,7 +64,7 @@ class Command(BaseCommand):
             self.check()
             self.check(tags=["eventdesk"], include_deployment_checks=True)
             _migrate()
-            settle_at_start()
+            _settle()
             logins = demo.ensure_people() if options["demo"] else []
             seeded = options["demo"] and self.seed(supervisor)
         except EventStoreError as error:
@@ -70,6 +73,8 @@ class Command(BaseCommand):
             close()
         if is_read_only():
             self.say(f"{READ_ONLY} No job is run.")
+        if forking.SUPPORTED:
+            load_for_children()
         for child in _children(options["bind"], port, traffic=seeded):
             if not supervisor.stopping:
                 supervisor.start(child)
@@ -126,6 +131,26 @@ def _migrate() -> None:
     aliases = ["default", "index", "store"] if demo.own_store() else ["default", "index"]
     for alias in aliases:
         migrate(alias)
+
+
+def _settle() -> None:
+    """In a process of its own where a broker's client may be used: what is forked from this one must not have it."""
+    if demo.own_store() or not forking.SUPPORTED:
+        settle_at_start()
+        return
+    connections.close_all()
+    if code := forking.Forked(_settle_as_a_command).wait():
+        sys.exit(code)
+
+
+def _settle_as_a_command() -> None:
+    try:
+        settle_at_start()
+    except EventStoreError as error:
+        sys.exit(f"CommandError: {error}")
+    finally:
+        close()
+        connections.close_all()
 
 
 def _children(bind: str, port: int, *, traffic: bool) -> list[Child]:

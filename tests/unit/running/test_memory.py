@@ -1,6 +1,9 @@
 """Memory is given back to the system, often enough and not more often."""
 
 import gc
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -64,3 +67,41 @@ def test_what_a_serving_process_has_loaded_is_passed_by_and_later_cycles_are_col
         if not of_the_tests:
             gc.unfreeze()
         gc.set_threshold(*before)
+
+
+@pytest.mark.skipif(memory._trim is None, reason="this C library has no malloc_trim")
+def test_a_process_that_served_large_payloads_gives_their_memory_back_once_it_rests() -> None:
+    code = """
+import time
+from pathlib import Path
+from dashboard.running.memory import GivingBack
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+
+back, before = GivingBack(rest=0.2), resident()
+pieces = [b"x" * (60_000 + number) for number in range(2_000)]
+kept, full = pieces[::100], resident()
+del pieces
+held = resident()
+back.note()
+deadline = time.monotonic() + 20
+while not back.times and time.monotonic() < deadline:
+    time.sleep(0.05)
+print(full - before, held - before, resident() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    full, held, left = map(int, done.stdout.split())
+    assert full > 100
+    assert held > 50
+    assert left < held / 2
+
+
+def test_while_nothing_is_done_nothing_is_trimmed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    trimmed = threading.Semaphore(0)
+    monkeypatch.setattr(memory, "trim_heap", trimmed.release)
+    back = memory.GivingBack(rest=0.0)
+    for _ in range(2):
+        back.note()
+        assert trimmed.acquire(timeout=20)
+    assert not trimmed.acquire(timeout=0.05)

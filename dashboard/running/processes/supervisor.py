@@ -1,11 +1,13 @@
 """Runs several processes as one: starts them together, watches them, and ends them together, so that none is orphaned.
 
+Where that can be done, children are forked from this process (``forking``), and share the memory of what it has imported.
 Children stay in the parent's process group and leave Ctrl-C to the parent, which ends them in order. On Linux, the kernel
 kills them when the parent is gone, however it ended.
 """
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,12 +16,28 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Protocol
+
+from dashboard.running.processes import forking
 
 PATIENCE = 6.0
 """Seconds that children get to end before they are killed."""
 PAUSE = 0.2
-"""Seconds between two looks at the children."""
+"""Seconds between two looks at the children while something is waited for."""
+CALM = 5.0
+"""The same while nothing is: a child that ends is told by a signal at once."""
 PR_SET_PDEATHSIG = 1
+
+
+class Process(Protocol):
+    """What is needed of a ``subprocess.Popen``, or of a ``forking.Forked``."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 @dataclass(kw_only=True, slots=True)
@@ -29,7 +47,7 @@ class Child:
     name: str
     command: Sequence[str]
     restarts: int = 0
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Process | None = None
     died: deque[float] = field(default_factory=deque)
     restart_at: float = 0.0
 
@@ -43,17 +61,24 @@ class Supervisor:
         self.children: list[Child] = []
         self.stopping = False
         self._before: dict[int, object] = {}
+        self._told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        """A signal puts a byte into it, so that it can be waited for without looking again and again."""
 
     def __enter__(self) -> "Supervisor":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._before[number] = signal.signal(number, self._stop)
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(self._told[1], warn_on_full_buffer=False)
         return self
 
     def __exit__(self, *error: object) -> None:
         self.stopping = True
         self._end_all()
+        signal.set_wakeup_fd(-1)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        for each in self._told:
+            os.close(each)
 
     def start(self, child: Child) -> None:
         child.process = self._spawn(child.command)
@@ -93,17 +118,33 @@ class Supervisor:
             code = self._check_children()
             if code is not None:
                 return code
-            time.sleep(PAUSE)
+            self._rest()
         return 0
 
     # -- pieces
 
+    def _rest(self) -> None:
+        """Until a child ends, a signal comes, or a child is to be started again."""
+        due = [child.restart_at - time.monotonic() for child in self.children if child.process is None]
+        if select.select([self._told[0]], [], [], max(0.0, min([CALM, *due])))[0]:
+            os.read(self._told[0], 4096)
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
 
-    def _spawn(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    def _spawn(self, command: Sequence[str]) -> Process:
         parent = os.getpid()
+        if forking.SUPPORTED:
+            return forking.fork(command, self.environment, lambda: self._leave_to(parent))
         return subprocess.Popen(command, env=self.environment, preexec_fn=lambda: bind_to(parent))  # noqa: PLW1509
+
+    def _leave_to(self, parent: int) -> None:
+        """In a forked child: nothing here is its own."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in self._told:
+            os.close(number)
+        bind_to(parent)
 
     def _check_children(self) -> int | None:
         for child in self.children:

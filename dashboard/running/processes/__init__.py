@@ -1,0 +1,1 @@
+"""The processes of ``serve``: how they come to be, are watched, and end."""
