@@ -2,11 +2,19 @@
 
 The index reads within the extent that was named by ``within``, in this context alone; nothing else in this half looks at it.
 What all share, such as a cache, is never filled within one.
+
+An answer, such as a page, is put together by several rooms, which ask the index for the same things. Within ``one_answer``,
+what is marked as ``asked_once`` is asked of the database once for an extent.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Extent:
@@ -43,3 +51,42 @@ def within(extent: Extent | None) -> Iterator[None]:
 def extent_now() -> Extent | None:
     """The extent within which the index is asked now; ``None`` for everything."""
     return _now.get()
+
+
+class _Answer:
+    """What was found out for an answer, as long as it is being made: a thread that goes on after it asks again."""
+
+    def __init__(self) -> None:
+        self.found: dict[Any, Any] = {}
+        self.done = False
+
+
+_answer: ContextVar[_Answer | None] = ContextVar("answer", default=None)
+
+
+@contextmanager
+def one_answer() -> Iterator[None]:
+    """Make an answer that only reads: within the block, in its context, nothing is asked twice."""
+    before = _answer.set(answer := _Answer())
+    try:
+        yield
+    finally:
+        answer.done = True
+        _answer.reset(before)
+
+
+def asked_once(question: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a question whose answer is the same for as long as a page takes. Whoever asks must not change what they get."""
+
+    @wraps(question)
+    def asked(*args: P.args, **named: P.kwargs) -> T:
+        answer = _answer.get()
+        if answer is None or answer.done:
+            return question(*args, **named)
+        key = (question, _now.get(), args, tuple(named.items()))
+        if key not in answer.found:
+            answer.found[key] = question(*args, **named)
+        found: T = answer.found[key]
+        return found
+
+    return asked

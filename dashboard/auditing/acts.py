@@ -14,6 +14,7 @@ from dashboard.auditing.entries import about, resource_of, storable
 from dashboard.auditing.reasons import CASE
 from dashboard.models import AuditEntry, State
 from eventstore.actions import Resource
+from eventstore.extent import asked_once
 from eventstore.jobs import open_acts
 
 LOOKED_THROUGH = 100_000
@@ -85,6 +86,7 @@ class ActsPage:
     looked_back_to: int | None = None
 
 
+@asked_once
 def acts(
     before: int | None = None,
     limit: int = 50,

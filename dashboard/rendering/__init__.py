@@ -16,7 +16,15 @@ from dashboard.rendering.audit_text import action_text, audit_line, fact_text, t
 from dashboard.rendering.event_json import event_as_json
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.event_line_builder import build_line, build_pointer_line, key_of, ordering_key_of
-from dashboard.rendering.event_row import render_movable_row, render_row, render_rows, render_story, render_waiting_row
+from dashboard.rendering.event_row import (
+    StreamRows,
+    render_movable_row,
+    render_row,
+    render_rows,
+    render_story,
+    render_stream_rows,
+    render_waiting_row,
+)
 from dashboard.rendering.hour_chart import HOURS, chart_hours, far_links, future_links
 from dashboard.rendering.links import (
     aggregate_url,
@@ -38,6 +46,7 @@ __all__ = [
     "AnomalyText",
     "EventLine",
     "Payload",
+    "StreamRows",
     "action_text",
     "address",
     "aggregate_url",
@@ -61,6 +70,7 @@ __all__ = [
     "render_row",
     "render_rows",
     "render_story",
+    "render_stream_rows",
     "render_waiting_row",
     "reset_to_url",
     "segment",

@@ -1,6 +1,6 @@
 """Aggregates: search results, the types, and the story of one aggregate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
+from django.utils.safestring import SafeString
 
 from dashboard.access import policy
 from dashboard.auditing.looks import note_search
@@ -25,7 +26,15 @@ from dashboard.privacy import (
     public_id,
 )
 from dashboard.privacy.filtering import PERSONAL_IDS, searched_by_reason
-from dashboard.rendering import aggregate_url, build_line, build_pointer_line, published_mark, texts_of_kinds
+from dashboard.rendering import (
+    StreamRows,
+    aggregate_url,
+    build_line,
+    build_pointer_line,
+    published_mark,
+    render_stream_rows,
+    texts_of_kinds,
+)
 from dashboard.rendering.text import humanize_type
 from dashboard.replays import offers
 from dashboard.reveals import offers as reveal_offers
@@ -38,6 +47,7 @@ from dashboard.web.filter_examples import examples_of
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import PAGE_PARAMETER, page, page_token_of, person_of, problem, profile_of, render, wants_fragment
 from dashboard.web.problems import unknown_aggregate
+from eventstore.cursors import RESET_CURSOR
 from eventstore.model import Aggregate, AggregateType, EventStoreError, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 
@@ -144,7 +154,8 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "reveal_all": None if wants_fragment(request) else reveal_offers.of_aggregate(request, aggregate.type, aggregate.id),
         **of_aggregate(aggregate, [] if wants_fragment(request) else events.items, selected, figures),
     }
-    context["stream_rows"] = list(zip(lines, context["stream_cells"], strict=False))
+    if not wants_fragment(request):
+        context["stream_rows"] = _stream_rows(request, aggregate, context)
     payloads_missing = any(row.event is None for row in events.items)
     return render(
         request,
@@ -154,6 +165,16 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         status=entered.status,
         away=store_health.outage_now() if payloads_missing else store_health.last_known_outage(),
     )
+
+
+def _stream_rows(request: HttpRequest, aggregate: Aggregate, context: Mapping[str, Any]) -> SafeString:
+    rows = StreamRows(
+        query=context["kept_query"],
+        selected=context["detail"].line.url if context["detail"] else "",
+        several=len(aggregate.streams) > 1,
+        movable=policy.allows(request.user, RESET_CURSOR.name),
+    )
+    return render_stream_rows(zip(context["lines"], context["stream_cells"], strict=True), rows)
 
 
 def _note_look(request: HttpRequest, profile: AccessProfile, aggregate: Aggregate, selected: Row | None) -> None:

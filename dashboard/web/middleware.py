@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from http import HTTPStatus
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from dashboard.scoping.current import answering
 from dashboard.web.database_problem import database_problem
 from dashboard.web.pages import MARK, NOTED, SCOPE, WANTED, not_found, problem, refused_for
 from dashboard.web.problems import problem_of
+from eventstore.extent import one_answer
 from eventstore.jobs import UnknownJob
 from eventstore.model import EventStoreError, UnknownEvent, UnknownProjection, UnknownSubscription, UnknownTopic
 
@@ -35,6 +37,7 @@ OF_THE_STORE = "name"
 
 
 _NOT_THERE = (UnknownTopic, UnknownEvent, UnknownSubscription, UnknownProjection, UnknownJob)
+READS = ("GET", "HEAD")
 Respond = Callable[[HttpRequest], HttpResponseBase]
 NOT_KEPT, NOT_SEARCHED = "no-store, private", "noindex, nofollow"
 _TEXTS = ("text/", "application/javascript", "image/svg")
@@ -114,7 +117,8 @@ class DeskMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with answering(lambda: _scope_of(request)), acts_belong_to(lambda: found_open_case(request)):
+        reads = one_answer() if request.method in READS else nullcontext()
+        with answering(lambda: _scope_of(request)), acts_belong_to(lambda: found_open_case(request)), reads:
             response = _link_of_another_system(request) or self.get_response(request)
             if (response.status_code == HTTPStatus.FORBIDDEN or hasattr(request, WANTED)) and not hasattr(request, NOTED):
                 _record_refusal(request)
@@ -164,7 +168,7 @@ def _record_refusal(request: HttpRequest) -> None:
 def _link_of_another_system(request: HttpRequest) -> HttpResponse | None:
     """Lead an address whose names are percent-encoded to the page that it means. Nothing if it is an address of ours."""
     raw = bytes(getattr(request, "scope", {}).get("raw_path") or b"")
-    path = respelled(raw) if request.method in ("GET", "HEAD") else ""
+    path = respelled(raw) if request.method in READS else ""
     if not path:
         return None
     # A slash within a name makes another page of the decoded path: /topics/x%2Ftail/ is the topic "x/tail".

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from eventstore.config.subscriptions import DeclaredSubscription, fits
 from eventstore.config.topic_kinds import belongs_to
+from eventstore.extent import asked_once
 from eventstore.index.lookup.key_tables import places_of_each
 from eventstore.index.lookup.pointers import pointers_at
 from eventstore.index.models import current_partitions
@@ -58,6 +59,7 @@ class Found(NamedTuple):
     complete: bool
 
 
+@asked_once
 def derived_topics() -> list[DerivedTopic]:
     """Return the dead-letter and retry topics that the index knows."""
     caught_up = timezone.now() - MAY_LAG

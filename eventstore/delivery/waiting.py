@@ -9,8 +9,6 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinals_after
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_on
 from eventstore.index.models import IndexedPartition, StreamRow
-from eventstore.index.tables.extents import live_streams
-from eventstore.index.tables.names import Names
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import DeliveryState
 from eventstore.subscriptions.state import State
@@ -60,11 +58,7 @@ def _pointers(book: Book, partition: IndexedPartition, ordinals: Sequence[int]) 
 
 
 def _streams(type: str, id: str) -> list[StreamRow]:
-    number = Names().known(type)
-    if not number:
-        return []
-    rows = live_streams().filter(type=number, aggregate_id=id, partition__ended_at=None)
-    return list(rows.select_related("partition").order_by("pk"))
+    return [row for row in queries.streams_of(type, id) if row.partition.ended_at is None]
 
 
 def _open_ordinals(stream: StreamRow, known: Mapping[str, Known]) -> list[int]:

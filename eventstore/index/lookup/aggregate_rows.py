@@ -10,7 +10,7 @@ from django.db.models import Q
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import StreamRow
 from eventstore.index.tables.extents import live_streams
-from eventstore.index.tables.names import Names
+from eventstore.index.tables.names import Names, names_of_answer
 from eventstore.index.tables.sequences import counters_in, last_numbers
 from eventstore.model.pointers import Aggregate, AggregateType, StreamSummary
 
@@ -51,7 +51,7 @@ def read_aggregates(keys: Sequence[tuple[int, str]]) -> list[Aggregate]:
     by_key: dict[tuple[int, str], list[StreamRow]] = {}
     for row in rows:
         by_key.setdefault((row.type_id, row.aggregate_id), []).append(row)
-    names = Names()
+    names = names_of_answer()
     names.texts_of({number for row in rows for number in (row.type_id, *_last_types(row))})  # all in one query
     return [build_aggregate(key[1], by_key[key], names) for key in keys if key in by_key]
 

@@ -13,7 +13,7 @@ from eventstore.index.models import HourCount, NameRow, current_partitions
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import TIMELESS
 from eventstore.index.tables.extents import whole_partitions
-from eventstore.index.tables.names import Names
+from eventstore.index.tables.names import names_of_answer
 from eventstore.model.pointers import MiddleHours, OutlyingEvents
 
 HOUR = 3_600_000_000
@@ -57,7 +57,7 @@ def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence
         .annotate(total=Sum("events"))
         .order_by("hour")
     )
-    texts = Names().texts_of(row["type_id"] for row in found)
+    texts = names_of_answer().texts_of(row["type_id"] for row in found)
     by_hour: dict[int, dict[str, int]] = {}
     for row in found:
         by_hour.setdefault(row["hour"], {})[texts[row["type_id"]]] = row["total"]

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from eventstore.extent import asked_once
 from eventstore.index.tables import sql
+from eventstore.index.tables.extents import live_partitions
+from eventstore.model.events import TopicKind
 
 
 class Place(NamedTuple):
@@ -14,10 +17,19 @@ class Place(NamedTuple):
     ordinal: int
 
 
+@asked_once
 def newest_segment() -> int:
     """Return the number of the newest segment that has keys."""
     ((newest,),) = sql.query("SELECT coalesce(max(segment), 0) FROM index_indexedpartition", [])
     return int(newest)
+
+
+@asked_once
+def partitions_with(*, derived: bool) -> Sequence[int]:
+    """Return the live rows of partitions with copies, or of those with events."""
+    rows, events = live_partitions(), TopicKind.EVENTS.value
+    which = rows.exclude(kind=events) if derived else rows.filter(kind=events)
+    return list(which.values_list("pk", flat=True))
 
 
 def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newest_first: bool = False) -> list[Place]:

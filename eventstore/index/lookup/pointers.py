@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from eventstore.drivers.meanwhile import once
-from eventstore.index.lookup.key_tables import places
+from eventstore.extent import asked_once
+from eventstore.index.lookup.key_tables import partitions_with, places
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
 from eventstore.index.tables.extents import has_type, live_partitions
-from eventstore.index.tables.names import Names
-from eventstore.model.events import Position, TopicKind
+from eventstore.index.tables.names import names_of_answer
+from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,13 +33,15 @@ Blocks = Mapping[PlaceOf, Columns]
 
 def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
     """Return the pointers at these places of live partitions, in the same order. Places that have none are left out."""
-    partitions = _live({partition for partition, _ in places})
+    if not places:
+        return []
+    partitions = _live(frozenset(partition for partition, _ in places))
     wanted = [place for place in places if place[0] in partitions]
     blocks = open_blocks({(partition, ordinal - ordinal % FULL) for partition, ordinal in wanted})
     there = [(place, *found) for place in wanted if (found := _within(blocks, place))]
-    streams = _streams({columns.streams[number] for _, columns, number in there} - {0})
-    anomalies = _anomalies([place for place, _, _ in there])
-    names = Names()
+    streams = _streams(frozenset(columns.streams[number] for _, columns, number in there) - {0})
+    anomalies = _anomalies(tuple(place for place, _, _ in there))
+    names = names_of_answer()
     of_types = {columns.types[number] for _, columns, number in there} | {type for type, _ in streams.values()}
     of_values = {name for _, columns, number in there for name, _ in columns.values.get(number, ())}
     texts = names.texts_of(of_types | of_values)
@@ -63,10 +66,7 @@ def with_hash_of_kind(table: str, hash: int, *, derived: bool) -> list[Pointer]:
 
     Originals and copies are limited separately, so that no number of copies hides an original.
     """
-    rows = live_partitions()
-    events = TopicKind.EVENTS.value
-    which = rows.exclude(kind=events) if derived else rows.filter(kind=events)
-    found = places(table, hash, list(which.values_list("pk", flat=True)), limit=MOST_CANDIDATES)
+    found = places(table, hash, partitions_with(derived=derived), limit=MOST_CANDIDATES)
     return pointers_at([(place.partition, place.ordinal) for place in found])
 
 
@@ -99,7 +99,7 @@ def last_ordinals_in(places: Sequence[tuple[int, str]]) -> list[int]:
 
     The cost depends on how many blocks hold the tokens, not on how many events lie between them.
     """
-    firsts = _blocks_before(places)
+    firsts = _blocks_before(tuple(places))
     blocks = _tokens(places, firsts)
     return [
         -1 if first is None else first + bisect_right(blocks.get((partition, first), ()), token) - 1
@@ -110,7 +110,7 @@ def last_ordinals_in(places: Sequence[tuple[int, str]]) -> list[int]:
 def ordinals_at(partition: int, tokens: Sequence[str]) -> dict[str, int]:
     """Return the ordinal of the event at each token that is indexed."""
     places = [(partition, token) for token in tokens]
-    firsts = _blocks_before(places)
+    firsts = _blocks_before(tuple(places))
     blocks = _tokens(places, firsts)
     found = {}
     for first, token in zip(firsts, tokens, strict=True):
@@ -139,7 +139,8 @@ def published_at(places: Iterable[PlaceOf]) -> Mapping[PlaceOf, tuple[str, datet
     return found
 
 
-def _blocks_before(places: Sequence[tuple[int, str]]) -> list[int | None]:
+@asked_once
+def _blocks_before(places: tuple[tuple[int, str], ...]) -> list[int | None]:
     """Return where the last block begins that does not lie after each token; ``None`` if all do. One index search a token."""
     statement = (
         "SELECT given.number, (SELECT first_ordinal FROM index_blockrow WHERE partition_id = given.partition "
@@ -164,7 +165,9 @@ def _tokens(places: Sequence[tuple[int, str]], firsts: Sequence[int | None]) -> 
 
 def _blocks_at(places: Iterable[PlaceOf]) -> Iterator[tuple[PlaceOf, bytes]]:
     """Yield the blocks that begin at these places: one query for each 500, of however many partitions."""
-    wanted = sorted(set(places))
+    kept, wanted = _blocks_of_answer(), sorted(set(places))
+    yield from [(place, kept[place]) for place in wanted if place in kept]
+    wanted = [place for place in wanted if place not in kept]
     statement = (
         "SELECT given.partition, given.first, index_blockrow.data FROM {given} JOIN index_blockrow "
         "ON index_blockrow.partition_id = given.partition AND index_blockrow.first_ordinal = given.first"
@@ -172,10 +175,19 @@ def _blocks_at(places: Iterable[PlaceOf]) -> Iterator[tuple[PlaceOf, bytes]]:
     columns = {"partition": "bigint", "first": "bigint"}
     for start in range(0, len(wanted), BLOCKS_A_STATEMENT):
         for partition, first, data in sql.select(statement, columns, wanted[start : start + BLOCKS_A_STATEMENT]):
+            if len(kept) < MOST_KEPT:
+                kept[partition, first] = bytes(data)
             yield (partition, first), bytes(data)
 
 
-def _live(partitions: set[int]) -> dict[int, IndexedPartition]:
+@asked_once
+def _blocks_of_answer() -> dict[PlaceOf, bytes]:
+    """Blocks that were read for this answer, to be filled."""
+    return {}
+
+
+@asked_once
+def _live(partitions: frozenset[int]) -> dict[int, IndexedPartition]:
     return {row.pk: row for row in live_partitions().filter(pk__in=partitions)}
 
 
@@ -186,7 +198,8 @@ def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:
     return (columns, number) if columns is not None and number < len(columns) else None
 
 
-def _streams(ids: set[int]) -> dict[int, tuple[int, str]]:
+@asked_once
+def _streams(ids: frozenset[int]) -> dict[int, tuple[int, str]]:
     """Return the aggregate type's number and the aggregate id of each stream, by stream id."""
     rows = sql.query(
         f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE id IN {sql.in_list()}", [sql.as_list(list(ids))]
@@ -194,7 +207,8 @@ def _streams(ids: set[int]) -> dict[int, tuple[int, str]]:
     return {id: (type, aggregate_id) for id, type, aggregate_id in rows}
 
 
-def _anomalies(places: Sequence[PlaceOf]) -> dict[PlaceOf, tuple[str, ...]]:
+@asked_once
+def _anomalies(places: tuple[PlaceOf, ...]) -> dict[PlaceOf, tuple[str, ...]]:
     found: dict[PlaceOf, tuple[str, ...]] = {}
     rows = sql.select(
         "SELECT given.partition, given.place, kind FROM {given} JOIN index_anomalyrow "

@@ -5,6 +5,7 @@ from operator import attrgetter
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
+from eventstore.extent import asked_once
 from eventstore.index.lookup.aggregate_rows import (
     aggregate_type,
     build_aggregate,
@@ -18,7 +19,7 @@ from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
 from eventstore.index.tables.extents import current_partitions, live_partitions, live_streams, type_counts
 from eventstore.index.tables.keys import Link, hashed
-from eventstore.index.tables.names import Names
+from eventstore.index.tables.names import names_of_answer
 from eventstore.index.tables.secret import index_key
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page, Position
@@ -30,7 +31,8 @@ MOST_SORTED = 50_000
 """Aggregates of a type up to which they are listed by their latest event. There is no index for that order."""
 
 
-def indexed_topics() -> list[IndexedTopic]:
+@asked_once
+def indexed_topics() -> Sequence[IndexedTopic]:
     """Return the topics in the index, by name. Their caught-up time ignores partitions that have gone from the store."""
     watched = Q(gone_at=None)
     rows = (
@@ -78,7 +80,7 @@ def aggregate_types() -> list[AggregateType]:
 
 def aggregate_type_named(name: str) -> AggregateType | None:
     """Return this aggregate type alone. Counting the aggregates of all types takes as much longer as there are types."""
-    number = Names().known(name)
+    number = names_of_answer().known(name)
     return next(iter(_counted(TypeCount.objects.filter(type_id=number))), None) if number is not None else None
 
 
@@ -90,7 +92,7 @@ def _counted(counts: QuerySet[TypeCount]) -> list[AggregateType]:
         .values("type_id")
         .annotate(streams=Sum("streams"), total=Sum("events"), latest=Max("last_time"), partitions=Count("partition_id"))
     )
-    texts = Names().texts_of(row["type_id"] for row in rows)
+    texts = names_of_answer().texts_of(row["type_id"] for row in rows)
     return sorted((aggregate_type(row, texts[row["type_id"]]) for row in rows), key=attrgetter("name"))
 
 
@@ -99,7 +101,7 @@ def latest_aggregates(type: str, *, before: str = "", limit: int) -> Page[Aggreg
 
     Every aggregate of the type is looked at, so ask only for types with at most ``MOST_SORTED`` of them.
     """
-    number = Names().known(type)
+    number = names_of_answer().known(type)
     if number is None:
         return Page(items=[])
     rows = live_streams().filter(type=number).values("aggregate_id").annotate(latest=Max("last_time"))
@@ -123,7 +125,7 @@ def _latest_page(token: str) -> tuple[int, str]:
 
 def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = "", limit: int) -> Page[Aggregate]:
     """Return a type's aggregates whose id begins with ``prefix``, in order of id (by code point). Page tokens are ids."""
-    number = Names().known(type)
+    number = names_of_answer().known(type)
     if number is None:
         return Page(items=[])
     rows = live_streams().filter(id_begins_with(prefix), type=number).values_list("aggregate_id", flat=True).distinct()
@@ -151,13 +153,13 @@ def aggregates_anywhere(prefix: str, limit: int, without: Collection[str] = ()) 
 
 
 def aggregate(type: str, id: str) -> Aggregate | None:
-    rows = list(_streams_of(type, id).select_related("partition").order_by("partition__topic", "partition__number", "pk"))
+    rows = sorted(streams_of(type, id), key=lambda row: (row.partition.topic, row.partition.number, row.pk))
     if not rows:
         return None
     summaries = [_summary(row) for row in rows]
     anomalies = counts_of_streams([row.pk for row in rows])
     per_source = any(map(is_counted_per_source, rows))
-    return build_aggregate(id, rows, Names(), summaries, anomalies, counted_per_source=per_source)
+    return build_aggregate(id, rows, names_of_answer(), summaries, anomalies, counted_per_source=per_source)
 
 
 def _summary(row: StreamRow) -> StreamSummary:
@@ -167,13 +169,12 @@ def _summary(row: StreamRow) -> StreamSummary:
 
 def stream_numbers(type: str, id: str) -> list[int]:
     """Return the index's own ids of the aggregate's streams."""
-    return list(_streams_of(type, id).values_list("pk", flat=True))
+    return [row.pk for row in streams_of(type, id)]
 
 
 def stream_sources(type: str, id: str) -> Mapping[str, MergeSource[Pointer]]:
     """Return one source for each stream of the aggregate, by stream id. Places are ordinals."""
-    rows = _streams_of(type, id).select_related("partition").order_by("pk")
-    return {str(row.pk): _merge_source(row) for row in rows}
+    return {str(row.pk): _merge_source(row) for row in streams_of(type, id)}
 
 
 def _merge_source(row: StreamRow) -> MergeSource[Pointer]:
@@ -259,6 +260,7 @@ def latest_pointers(topic: str, limit: int) -> list[Pointer]:
     return sorted(pointers_at(there), key=lambda found: (found.published, found.ordinal), reverse=True)[:limit]
 
 
+@asked_once
 def partition_row(topic: str, number: int) -> IndexedPartition | None:
     return current_partitions().filter(topic=topic, number=number).first()
 
@@ -278,6 +280,10 @@ def _originals(found: Iterable[Pointer], limit: int) -> list[Pointer]:
     return sorted(kept, key=lambda pointer: (pointer.time, pointer.position.topic, pointer.ordinal))[:limit]
 
 
-def _streams_of(type: str, id: str) -> "QuerySet[StreamRow]":
-    number = Names().known(type)
-    return live_streams().filter(type=number, aggregate_id=id) if number else StreamRow.objects.none()
+@asked_once
+def streams_of(type: str, id: str) -> Sequence[StreamRow]:
+    """Return the aggregate's streams with their partitions, those of logs that are gone among them, by their own ids."""
+    number = names_of_answer().known(type)
+    if not number:
+        return ()
+    return tuple(live_streams().filter(type=number, aggregate_id=id).select_related("partition").order_by("pk"))

@@ -11,7 +11,7 @@ from eventstore.index.lookup.stream_keys import places_of, stretches_everywhere
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.tables.extents import live_partitions
 from eventstore.index.tables.keys import value_hash
-from eventstore.index.tables.names import Names
+from eventstore.index.tables.names import names_of_answer
 from eventstore.index.tables.secret import index_key
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import Pointer, ValueMatches
@@ -28,7 +28,7 @@ def by_value(name: str, stored: Sequence[str], limit: int = MOST_MATCHES) -> Val
 
     ``stored`` holds the texts or hashes that stand for the value in the index; any of them matches.
     """
-    number = Names().known(name)
+    number = names_of_answer().known(name)
     if number is None:
         return ValueMatches()
     found: dict[Place, None] = {}
@@ -80,7 +80,7 @@ def count_values(type: str, id: str, *, most_blocks: int) -> CountedValues:
 
 
 def _counted(names: Mapping[int, int], events: int, *, complete: bool) -> CountedValues:
-    texts = Names().texts_of(names)
+    texts = names_of_answer().texts_of(names)
     return CountedValues(values={texts[name]: count for name, count in names.items()}, events=events, complete=complete)
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 
+from eventstore.extent import asked_once
 from eventstore.index.models import IndexSecret
 from eventstore.index.tables import sql
 from eventstore.index.tables.keys import Key, key_of
@@ -9,6 +10,7 @@ from eventstore.index.tables.keys import Key, key_of
 BYTES = 32
 
 
+@asked_once
 def index_key() -> Key:
     """Return the index's key. The first caller makes it; if two make one at the same time, one is kept."""
     row = IndexSecret.objects.first()

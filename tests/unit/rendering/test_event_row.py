@@ -4,13 +4,14 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from dashboard.privacy import MASKED
 from dashboard.rendering.anomaly_text import texts_of_kinds
 from dashboard.rendering.event_line import EventLine
-from dashboard.rendering.event_row import render_row, render_rows
+from dashboard.rendering.event_row import StreamRows, render_row, render_rows, render_stream_rows
 from eventstore.config import PayloadStanding
 from eventstore.model.anomalies import Anomaly
 from eventstore.streams.rows import Missing
@@ -40,6 +41,8 @@ ATTRIBUTES = {
     "div": {"class"},
     "button": {"type", "class", "data-copy", "aria-label"},
 }
+CHOOSES = {"hx-get", "hx-target", "hx-replace-url", "hx-sync", "data-own", "aria-current"}
+"""What the words of an aggregate's page have as well."""
 
 
 class Read(HTMLParser):
@@ -135,4 +138,40 @@ def test_rows_stand_one_after_the_other() -> None:
 def test_a_line_that_cannot_be_rendered_leaves_the_others() -> None:
     html = render_rows([line("one"), line("two", pieces=(object(),)), line("three")])
     assert html.count("<tr") == html.count("</tr>\n") == 3
+    assert "This message cannot be shown" in html
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=[ascii(text)[:40] for text in HOSTILE])
+@pytest.mark.parametrize("missing", [Missing.TRIMMED, Missing.ANEW])
+def test_a_row_of_an_aggregates_page_is_one_row_and_holds_its_texts_as_text(text: str, missing: Missing) -> None:
+    shown = line(text, missing=missing)
+    of = StreamRows(query="filter=a%26b&", selected=text, several=True, movable=True)
+    row = Read(render_stream_rows([(shown, "<td>beside</td>")], of))
+    assert (row.open, row.others) == ([], [])
+    assert (len(row.all("tr")), len(row.all("td"))) == (1, 4)
+    for tag, attributes in row.tags:
+        assert set(attributes) <= ATTRIBUTES[tag] | {"class"} | (CHOOSES if tag == "a" else set()), tag
+    data = (shown.event_id, shown.aggregate_id, shown.aggregate_type, shown.position, "16")
+    assert tuple(row.all("tr")[0][name] for name in ROW_DATA) == data
+    words = row.all("a")[0]
+    query = parse_qs(urlsplit(words["hx-get"] or "").query, keep_blank_values=True, errors="surrogatepass")
+    assert query["filter"] == ["a&b"] and query["event"] == [shown.position] and words["data-own"] == shown.url
+    assert ("published" in query) is shown.log_is_gone
+    read_by_people = row.text + "".join(attributes.get("title") or "" for _, attributes in row.tags)
+    assert not set(read_by_people) & set("\u202e\ud800\x00\r\u2028")
+
+
+def test_an_aggregates_page_marks_a_new_shape_and_which_event_is_beside_the_list() -> None:
+    lines = [line("one", new_shape=True, url="/one"), line("two", url="/two")]
+    first, second = render_stream_rows([(each, "") for each in lines], StreamRows(selected="/two")).split("</tr>")[:2]
+    assert "new shape</span>" in first and "new shape</span>" not in second
+    assert 'class="selected"' in second and 'aria-current="true"' in second
+    assert 'class="selected"' not in first and "aria-current" not in first
+    assert "Continue from here" not in first and "of-stream" not in first
+
+
+def test_a_line_that_cannot_be_rendered_leaves_the_others_of_an_aggregates_page() -> None:
+    lines = [line("one"), line("two", pieces=(object(),)), line("three")]
+    html = render_stream_rows([(each, "") for each in lines], StreamRows())
+    assert html.count("<tr") == html.count("</tr>") == 3
     assert "This message cannot be shown" in html
