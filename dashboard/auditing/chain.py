@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from dashboard.auditing import acts
 from dashboard.auditing.entries import (
@@ -110,7 +110,7 @@ def append(*, once: bool = False, **fields: Any) -> None:
     ``once``: nothing is written if the act's last entry has this state and these details.
     """
     entry = _entry(fields)
-    if connection.vendor == "postgresql" and connection.get_autocommit() and append_at_once(content_of(entry), once=once):
+    if append_at_once(content_of(entry), once=once):
         return
     with transaction.atomic(durable=True):
         head = locked_head()

@@ -10,7 +10,7 @@ chain theirs to it. A crash of the database loses no entry before one that it ke
 order: so the chain stays whole, and what was reported as appended is in it.
 """
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from psycopg import Cursor
 
 LOCK = 0x6576656E746465
@@ -22,13 +22,17 @@ standby shows only what was on the disk."""
 
 
 def append_at_once(content: str, *, once: bool) -> bool:
-    """Append the entry of this content (``entries.content_of``). ``False``, and nothing is done, if there is no head row.
+    """Append the entry of this content (``entries.content_of``). ``False``, and nothing is done, if there is no head row, on
+    another database, and within a transaction.
 
     ``once``: ``True``, and nothing is done, if the act's last entry has the same state and details.
     """
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+    here = connections[DEFAULT_DB_ALIAS]  # looked up once: each look at ``connection`` is one
+    if here.vendor != "postgresql" or not here.get_autocommit():
+        return False
+    here.close_if_health_check_failed()
+    here.ensure_connection()
+    with here.wrap_database_errors, Cursor(here.connection) as cursor:
         answer = cursor.execute(_CALL, [content, once]).fetchone()
         return bool(answer and answer[0])
 

@@ -6,8 +6,8 @@ from dashboard.access.client_address import client_address
 from dashboard.auditing import looks
 from dashboard.privacy import AccessProfile, Origin
 from dashboard.privacy.by_reason.of_request import open_case_of
-from dashboard.privacy.by_reason.reveals import AGGREGATE, Subject
-from dashboard.privacy.profiles import Revealed
+from dashboard.privacy.by_reason.reveals import AGGREGATE
+from dashboard.privacy.profiles import Revealed, Subject
 from dashboard.reveals.subjects import resource_of, subject_of_event
 from dashboard.web.pages import person_of
 

@@ -1,5 +1,6 @@
 """The last events of a topic, looked through for their fields. A bounded look: so many events, bytes and seconds."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from dashboard.gateway import desk
 from dashboard.masking.seen_fields import SeenFields, Steps
-from dashboard.privacy import is_open
+from dashboard.privacy import is_open, is_personal
 from eventstore.model import STORES_PROPERTIES, Event, Topic
 
 EVENTS = 200
@@ -31,7 +32,8 @@ _parse = msgspec.json.Decoder(strict=False).decode
 @dataclass(kw_only=True)
 class Latest:
     """What the look has found. ``types`` counts every event that was read by its type; ``not_json`` those of the wanted type
-    whose payload is no JSON; ``too_large`` those whose payload was not parsed."""
+    whose payload is no JSON; ``too_large`` those whose payload was not parsed; ``own_ids`` those whose event id, which
+    everybody sees, holds the personal id of their own aggregate."""
 
     wanted: str
     fields: SeenFields
@@ -40,6 +42,7 @@ class Latest:
     bytes: int = 0
     not_json: int = 0
     too_large: int = 0
+    own_ids: int = 0
     whole: bool = False
     """Whether the topic's first event was reached."""
 
@@ -51,6 +54,7 @@ class Latest:
         self.types[event.type] += 1
         if event.type == self.wanted:
             self.fields.add(self._parts(event))
+            self.own_ids += _tells_own_id(event)
 
     def _parts(self, event: Event) -> Mapping[Steps, Any]:
         attributes = {name: text for name, text in event.attributes.items() if not is_open(f"attributes.{name}")}
@@ -90,6 +94,13 @@ def latest(topic: Topic, type: str, wanted: int = EVENTS) -> Latest:
             found.whole = True
             break
     return found
+
+
+def _tells_own_id(event: Event) -> bool:
+    """Whether the event's id is the personal id of its aggregate, or has it as a part, as in ``4711-3``."""
+    if event.id_is_position or not event.aggregate_id or not is_personal(event.aggregate_type):
+        return False
+    return re.search(rf"(?<![^\W_]){re.escape(event.aggregate_id)}(?![^\W_])", event.id) is not None
 
 
 def _is_known(name: str) -> bool:

@@ -36,7 +36,16 @@ from dashboard.privacy.masking import (
 )
 from dashboard.privacy.payloads import visible_payload
 from dashboard.privacy.plans import Plan
-from dashboard.privacy.profiles import AccessProfile, Origin, Revealed, origin_of, origin_of_pointer, profile_of
+from dashboard.privacy.profiles import (
+    AccessProfile,
+    Origin,
+    Revealed,
+    is_revealed,
+    origin_of,
+    origin_of_pointer,
+    profile_of,
+    reveals_aggregate,
+)
 from dashboard.privacy.rules_of_topics import rule_in
 from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, with_places
 
@@ -71,6 +80,7 @@ __all__ = [
     "is_open",
     "is_personal",
     "is_plain_everywhere",
+    "is_revealed",
     "known_handle",
     "looks_like_handle",
     "may_ask_for_ids",
@@ -84,6 +94,7 @@ __all__ = [
     "public_filter",
     "public_id",
     "public_name",
+    "reveals_aggregate",
     "rule_in",
     "sees_id",
     "sees_name",

@@ -27,19 +27,26 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Revealed:
-    """What one person may see for a limited time, by a reveal.
+class Subject:
+    """What a reveal shows.
 
     ``kind`` is ``field`` (the value at ``path`` of one event, with all that is in it), ``event`` or ``aggregate``.
-    A field and an event are those of one ``topic``: another topic may use the same id for something else.
+    A field and an event are those of one ``topic``: another topic may use the same id for something else. An event has its
+    aggregate, if it belongs to one.
     """
 
     kind: str
-    aggregate_type: str
-    aggregate_id: str
     topic: str = ""
+    aggregate_type: str = ""
+    aggregate_id: str = ""
     event_id: str = ""
     path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Revealed(Subject):
+    """What one person may see for a limited time, by a reveal."""
+
     until: datetime
 
 
@@ -100,6 +107,11 @@ def revealed_rules(profile: AccessProfile, origin: Origin) -> list[MaskingRule]:
     """What the person's active reveals open of this event, as rules that come before the configuration's."""
     now = datetime.now(UTC)
     return [rule for one in profile.reveals if one.until > now and _is_of(one, origin) for rule in _opened(one)]
+
+
+def is_revealed(profile: AccessProfile, origin: Origin) -> bool:
+    """Whether a reveal shows the profile something of this event that it would not see otherwise."""
+    return bool(profile.reveals) and not profile.sees_values and bool(revealed_rules(profile, origin))
 
 
 def reveals_aggregate(profile: AccessProfile, type: str, id: str) -> bool:

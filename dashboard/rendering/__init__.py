@@ -19,6 +19,7 @@ from dashboard.rendering.event_line_builder import build_line, build_pointer_lin
 from dashboard.rendering.event_row import (
     StreamRows,
     render_movable_row,
+    render_revealed,
     render_row,
     render_rows,
     render_story,
@@ -67,6 +68,7 @@ __all__ = [
     "plain_story",
     "published_mark",
     "render_movable_row",
+    "render_revealed",
     "render_row",
     "render_rows",
     "render_story",

@@ -39,6 +39,7 @@ class EventLine:
     - ``standing``: how the payload stands, as far as this person may know.
     - ``schema_mismatch``: the payload does not fit its schema.
     - ``member``: which event of a batch it is, in words, if its message holds several.
+    - ``revealed``: a reveal shows the person some of its values, or its aggregate's id.
     - ``unindexed``: the index has not read the event yet. ``derived``: it is a copy in a derived topic.
     - ``anomalies`` are those that the index found, except those that ``problem`` and ``schema_mismatch`` already express.
     """
@@ -67,6 +68,7 @@ class EventLine:
     standing: PayloadStanding = PayloadStanding.THERE
     schema_mismatch: bool = False
     member: str = ""
+    revealed: bool = False
     unindexed: bool = False
     derived: bool = False
     anomalies: Sequence[AnomalyText] = ()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
-from dashboard.privacy import AccessProfile, DisplayValue, display_id, display_value, origin_of
+from dashboard.privacy import AccessProfile, DisplayValue, display_id, display_value, is_revealed, origin_of
 from dashboard.privacy.payload_standing import standing_for
 from dashboard.rendering.anomaly_text import AnomalyText, texts_of_kinds
 from dashboard.rendering.event_line import EventLine
@@ -57,6 +57,7 @@ def _build_line(row: Row, profile: AccessProfile) -> EventLine:
         standing=standing_for(event, profile),
         schema_mismatch=event.schema is not None and bool(event.schema.problem),
         member=member_words(event),
+        revealed=bool(profile.reveals) and is_revealed(profile, origin_of(event)),
     )
 
 
@@ -95,6 +96,7 @@ class _Details(TypedDict, total=False):
     standing: PayloadStanding
     schema_mismatch: bool
     member: str
+    revealed: bool
 
 
 def _line(

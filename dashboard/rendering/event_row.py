@@ -30,6 +30,10 @@ NEW_SHAPE = (
     ' <span class="badge" title="A value that the line of this type names has another shape than the line can show.">'
     "new shape</span>"
 )
+REVEALED = (
+    ' <span class="badge badge-warn" data-revealed title="Values of this event are shown to you by a reveal, which is on the '
+    'record."><span aria-hidden="true">◉</span> revealed</span>'
+)
 WARNING = '<span aria-hidden="true">◆</span>'
 
 
@@ -86,6 +90,11 @@ def render_stream_rows(rows: Iterable[tuple[EventLine, str]], of: StreamRows) ->
 def render_story(line: EventLine, url: str) -> SafeString:
     """The story with its dot and badges. Its words link to ``url``."""
     return SafeString(_story(line, url))
+
+
+def render_revealed() -> SafeString:
+    """The mark of what is shown by a reveal."""
+    return SafeString(REVEALED)
 
 
 def _row(line: EventLine, now: datetime) -> str:
@@ -181,6 +190,8 @@ def _words(line: EventLine) -> str:
 
 
 def _badges(line: EventLine) -> Iterator[str]:
+    if line.revealed:
+        yield REVEALED
     if line.problem:
         yield f' <span class="badge badge-warn" title="{escape(visible(line.problem))}">{WARNING} unreadable</span>'
     if line.payload_unreadable:

@@ -68,7 +68,7 @@ LIST = Resource(kind=REVEALS, name="reveals")
 
 
 def _facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
-    named = {"what": "What", "path": "Field", "ticket": "Ticket", "case": "Case", "minutes": "Minutes", "from": "From"}
+    named = {"what": "What", "path": "Field", "ticket": "Ticket", "case": "Case", "minutes": "Minutes", "from": "Address"}
     facts = [(label, fact_text(act.details[name])) for name, label in named.items() if act.details.get(name)]
     return facts + ([("Event", act.resource.name)] if act.resource.name else [])
 

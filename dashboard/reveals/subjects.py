@@ -15,8 +15,9 @@ from dashboard.privacy import (
     public_id,
     sees_name,
 )
-from dashboard.privacy.by_reason.reveals import AGGREGATE, EVENT, FIELD, Subject
+from dashboard.privacy.by_reason.reveals import AGGREGATE, EVENT, FIELD
 from dashboard.privacy.plans import plan_for
+from dashboard.privacy.profiles import Subject
 from dashboard.rendering import aggregate_url, event_url
 from dashboard.rendering.story import type_words
 from eventstore.actions import Resource, aggregate_resource

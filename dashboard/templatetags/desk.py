@@ -11,7 +11,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard.privacy import DisplayValue, Masked
-from dashboard.rendering import aggregate_url, render_movable_row, render_row, render_story, render_waiting_row, text
+from dashboard.rendering import (
+    aggregate_url,
+    render_movable_row,
+    render_revealed,
+    render_row,
+    render_story,
+    render_waiting_row,
+    text,
+)
 from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, has_burst, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
 from dashboard.web.completeness import notices_of
@@ -33,6 +41,7 @@ register.filter("event_row", render_row)
 register.filter("waiting_row", render_waiting_row)
 register.filter("movable_row", render_movable_row)
 register.simple_tag(render_story, name="story_line")
+register.simple_tag(render_revealed, name="revealed_mark")
 register.simple_tag(aggregate_url)
 
 

@@ -24,6 +24,7 @@ from dashboard.privacy import (
     handle_problem,
     is_personal,
     public_id,
+    reveals_aggregate,
 )
 from dashboard.privacy.filtering import PERSONAL_IDS, searched_by_reason
 from dashboard.rendering import (
@@ -221,6 +222,7 @@ def _about(aggregate: Aggregate, profile: AccessProfile) -> dict[str, Any]:
         "aggregate": replace(aggregate, id=display_id(aggregate.type, aggregate.id, profile)),
         "title_id": display_id(aggregate.type, aggregate.id, profile.standing()),
         "public_id": public_id(aggregate.type, aggregate.id),
+        "id_revealed": is_personal(aggregate.type) and reveals_aggregate(profile, aggregate.type, aggregate.id),
         "handle": public_id(aggregate.type, aggregate.id) if is_personal(aggregate.type) else "",
         "unreadable": [build_pointer_line(pointer, profile=profile) for pointer in unreadable[:MOST_UNREADABLE]],
         "more_unreadable": len(unreadable) > MOST_UNREADABLE,

@@ -160,3 +160,18 @@ def test_the_page_is_found_beside_the_record_by_those_who_may_open_it(desk: Desk
         True,
         False,
     ]
+
+
+def test_event_ids_that_tell_the_personal_id_of_their_aggregate_are_counted(desk: Desk) -> None:
+    ids = ["4711", "4711-3", "order/4711", "47110", "x4711", "e-1"]
+    said = {"ce_specversion": "1.0", "ce_source": "/", "ce_type": TYPE}
+    said |= {"ce_aggregatetype": "patient", "ce_aggregateid": "4711"}
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties={**said, "ce_id": id}) for id in ids])
+    desk.index()
+    assert attribute(shown(desk, topic=TOPIC, type=TYPE), "data-own-ids") == []
+    personal = f'[[mapping]]\ntopics = ["{TOPIC}"]\nkey = "personal"\npersonal_types = ["patient"]\n'
+    with override_settings(EVENTDESK=parse_config(personal, "personal.toml"), EVENTDESK_HANDLE_KEY=HASH_KEY):
+        gateway.close()
+        answer = shown(desk, topic=TOPIC, type=TYPE)
+    assert attribute(answer, "data-own-ids") == ["3"]
+    assert "3 event ids hold the personal id of their aggregate" in text(answer)

@@ -77,6 +77,21 @@ def test_an_aggregate_s_page_reveals_all_of_it_and_shows_the_values(anna: Client
     assert "no-store" in page["Cache-Control"]
 
 
+@pytest.mark.parametrize(("of", "marked"), [({"path": "data.name"}, ["e-0"]), ({}, ["e-0"])])
+def test_each_place_that_shows_what_is_revealed_is_marked_and_no_other(
+    desk: Desk, anna: Client, of: dict[str, str], marked: list[str]
+) -> None:
+    reveal(anna, of_event(0, **of))
+    for place in ("/topics/patients/", STORY, f"{STORY}?event={position_of().encode()}"):
+        parts = anna.get(place).content.decode().split("</tr>")[:-1]
+        rows = [part.rpartition("<tr")[2] for part in parts]
+        assert [row.partition('data-event-id="')[2].partition('"')[0] for row in rows if "data-revealed" in row] == marked
+    assert event_page(anna).count("data-revealed") == 2, "its head and its payload"
+    beside = anna.get(f"{STORY}?event={position_of().encode()}", headers={"HX-Request": "true"}).content.decode()
+    assert beside.count("data-revealed") == 2
+    assert "data-revealed" not in event_page(anna, 1) + event_page(another_login()) + event_page(desk.client("admin"))
+
+
 def test_the_title_and_the_address_of_a_page_never_hold_what_is_revealed(anna: Client) -> None:
     reveal(anna, OF_AGGREGATE)
     for page in (event_page(anna), anna.get(STORY).content.decode()):

@@ -4,7 +4,7 @@ Each answer is asked of the database once for a request.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import cast
 
 from django.http import HttpRequest
@@ -89,13 +89,4 @@ def found_open_case(request: HttpRequest) -> tuple[int, str] | None:
 
 
 def _revealed(reveal: Reveal) -> Revealed:
-    of = reveals.subject_of(reveal)
-    return Revealed(
-        kind=of.kind,
-        aggregate_type=of.aggregate_type,
-        aggregate_id=of.aggregate_id,
-        topic=of.topic,
-        event_id=of.event_id,
-        path=of.path,
-        until=reveal.ends,
-    )
+    return Revealed(**asdict(reveals.subject_of(reveal)), until=reveal.ends)

@@ -16,6 +16,7 @@ from dashboard.access.policy import allows
 from dashboard.hints import changes
 from dashboard.models import Case, Person, Reveal, Role
 from dashboard.privacy.handles import known_handle, public_id
+from dashboard.privacy.profiles import Subject
 
 FIELD, EVENT, AGGREGATE = "field", "event", "aggregate"
 BY_TIME, BY_HAND, BY_LOGOUT, BY_ROLE, BY_CASE = "time", "by hand", "logout", "role", "case"
@@ -23,18 +24,6 @@ BY_TIME, BY_HAND, BY_LOGOUT, BY_ROLE, BY_CASE = "time", "by hand", "logout", "ro
 REVEAL, EMERGENCY_REVEAL, SEE_EMERGENCY = "reveal", "emergency_reveal", "see_emergency"
 """The actions of the access table."""
 COUNTS_FOR = timedelta(days=30)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """What is revealed. An event has its aggregate, if it belongs to one; ``path`` is a field's."""
-
-    kind: str
-    topic: str = ""
-    aggregate_type: str = ""
-    aggregate_id: str = ""
-    event_id: str = ""
-    path: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

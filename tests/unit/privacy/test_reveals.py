@@ -7,7 +7,8 @@ import pytest
 
 from dashboard.models import Case, Person, Reveal, Role
 from dashboard.privacy.by_reason import cases, reveals
-from dashboard.privacy.by_reason.reveals import Stated, Subject, active, session_hash
+from dashboard.privacy.by_reason.reveals import Stated, active, session_hash
+from dashboard.privacy.profiles import Subject
 from tests import people
 
 pytestmark = pytest.mark.django_db
