@@ -12,7 +12,8 @@ from dashboard.accounts.session_store import SessionStore
 from dashboard.hints import of_process
 from dashboard.models import ApiToken, LoginSession, Person, Reveal, Role
 from dashboard.privacy.by_reason import cases, reveals
-from dashboard.privacy.by_reason.reveals import Stated, Subject
+from dashboard.privacy.by_reason.reveals import Stated
+from dashboard.privacy.profiles import Subject
 from tests import people
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
