@@ -28,7 +28,7 @@ def quickly_indexed(storage: Storage, config: Config, values_of: ValuesOf | None
     topics = {topic.name: topic for topic in storage.log.topics()}
     if not all(_goes_on(storage, row, topics) for row in IndexedPartition.objects.all()):
         return False
-    memory, decode = Memory(), Schemas(storage.schemas).decoded
+    memory, decode = Memory(values_of=values_of), Schemas(storage.schemas).decoded
     for topic in topics.values():
         for number in range(topic.partitions):
             partition = open_partition(topic, number, memory)

@@ -14,6 +14,7 @@ from eventstore.index.lookup import aggregate_rows, ordinals, queries, value_loo
 from eventstore.index.lookup import pointers as reading
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import BlockRow
+from eventstore.index.tables import keys
 from eventstore.index.tables.blocks import FULL, Columns, encoded, tokens_of
 from eventstore.index.tables.keys import Link
 from eventstore.index.writing import prepared_batch
@@ -147,7 +148,8 @@ def test_a_conversation_and_its_effects_are_found_among_others_of_the_same_text(
 
 
 def test_texts_that_share_a_hash_are_not_taken_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared_batch, "hashes", one_hash_for_all)
+    for module in (prepared_batch, keys):
+        monkeypatch.setattr(module, "hashes", one_hash_for_all)
     monkeypatch.setattr(queries, "hashed", one_hash_for_all)
     index([event(0, id="a", correlation="c"), event(1, id="b", correlation="d")], topic=PATIENTS)
     index([event(2, id="a", correlation="d")], topic=PATIENTS)

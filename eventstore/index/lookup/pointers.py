@@ -201,6 +201,8 @@ def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:
 @asked_once
 def _streams(ids: frozenset[int]) -> dict[int, tuple[int, str]]:
     """Return the aggregate type's number and the aggregate id of each stream, by stream id."""
+    if not ids:
+        return {}
     rows = sql.query(
         f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE id IN {sql.in_list()}", [sql.as_list(list(ids))]
     )
