@@ -71,6 +71,9 @@ class _Taken:
 
 
 _taken: list[_Taken] = []
+_writing = threading.Lock()
+"""Held while the thread writes, and while this process is forked: the child would get a stream that nobody unlocks."""
+os.register_at_fork(before=_writing.acquire, after_in_parent=_writing.release, after_in_child=_writing.release)
 
 
 def _own_stderr() -> TextIOWrapper:
@@ -105,5 +108,5 @@ def _pass_on(reads: int, own: TextIOWrapper) -> None:
             if text := line.rstrip("\n")[:LONGEST]:
                 told = {"level": "WARNING", "logger": "stderr", "message": text}
                 whole = text if text.startswith('{"time": ') else line_of(told, datetime.now(UTC).timestamp())
-                with suppress(OSError, ValueError):
+                with suppress(OSError, ValueError), _writing:
                     own.write(f"{whole}\n")

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from django.db import connections
+
 from dashboard.running.processes.supervisor import Supervisor
 from tests import fork_server, forked
 
@@ -35,6 +37,7 @@ def _serve() -> None:
 
 
 def _forked(supervisor: Supervisor, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    assert [each.alias for each in connections.all(initialized_only=True) if each.connection is not None] == []
     return forked.start(command, env=supervisor.environment, bound=True)
 
 

@@ -50,3 +50,35 @@ def test_what_the_parent_leaves_at_its_end_is_not_done_by_the_child() -> None:
     lines = forks(code).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["child", "left"]
     assert len(lines) == len(set(lines))
+
+
+def test_a_signal_that_comes_while_it_begins_ends_it() -> None:
+    code = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda number, frame: None)
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+print(Forked(lambda: time.sleep(60)).wait(20))
+os.kill(os.getpid(), signal.SIGTERM)
+print('the parent goes on')
+"""
+    assert forks(code).stdout.splitlines() == [str(-signal.SIGTERM), "the parent goes on"]
+
+
+def test_no_fork_comes_while_a_line_of_the_log_is_written() -> None:
+    code = """
+import threading, time
+from dashboard.running import json_lines
+writing, begun = [], threading.Event()
+class Slow:
+    def write(self, line):
+        writing.append(line)
+        begun.set()
+        time.sleep(0.3)
+        writing.clear()
+reads, writes = os.pipe()
+threading.Thread(target=json_lines._pass_on, args=(reads, Slow()), daemon=True).start()
+os.write(writes, b'something\\n')
+begun.wait()
+print(Forked(lambda: sys.exit(len(writing))).wait())
+"""
+    assert forks(code).stdout == "0\n"

@@ -21,7 +21,7 @@ from dashboard.management.left_open import settle_at_start
 from dashboard.management.loading import load_for_children
 from dashboard.running.json_lines import give_back
 from dashboard.running.processes import forking
-from dashboard.running.processes.supervisor import Child, Supervisor, end_with_parent
+from dashboard.running.processes.supervisor import Child, Supervisor, bind_to, end_with_parent
 from dashboard.setup.databases import migrate
 from dashboard.setup.system_checks import serving_problems
 from dashboard.web.completeness import seed_command
@@ -100,6 +100,8 @@ class Command(BaseCommand):
         if is_seeded(desk().log):
             self.say("The demo history is there already.")
             steps.pop(0)
+        close()
+        connections.close_all()  # the steps are forked from this process
         for step in steps:
             code = 0 if supervisor.stopping else supervisor.run_to_end([*manage, *step.split()])
             if code and not supervisor.stopping:
@@ -139,11 +141,13 @@ def _settle() -> None:
         settle_at_start()
         return
     connections.close_all()
-    if code := forking.Forked(_settle_as_a_command).wait():
+    parent = os.getpid()
+    if code := forking.Forked(lambda: _settle_as_a_command(parent)).wait():
         sys.exit(code)
 
 
-def _settle_as_a_command() -> None:
+def _settle_as_a_command(parent: int) -> None:
+    bind_to(parent)
     try:
         settle_at_start()
     except EventStoreError as error:

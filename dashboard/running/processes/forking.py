@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from setproctitle import setproctitle
 
@@ -24,19 +24,24 @@ LOOK = 0.02
 """Seconds between two looks at a process that is waited for."""
 SUPPORTED = sys.platform == "linux"
 """Elsewhere the system's own libraries may not survive a fork."""
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Forked:
     """A process that was forked, as far as ``subprocess.Popen`` is needed of one. Belongs to one thread."""
 
     def __init__(self, work: Callable[[], object]) -> None:
-        """``work`` is called in the new process, which ends with it as an interpreter would."""
+        """``work`` is called in the new process, which ends with it as an interpreter would, or by a signal."""
         sys.stdout.flush()
         sys.stderr.flush()
         self.returncode: int | None = None
-        self.pid = os.fork()
-        if self.pid == 0:
-            _end(work)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            self.pid = os.fork()
+            if self.pid == 0:
+                _end(lambda: _work_alone(work, before))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -70,9 +75,16 @@ def fork(command: Sequence[str], environment: Mapping[str, str], begin: Callable
     return Forked(lambda: _become(command, environment, begin))
 
 
-def _become(command: Sequence[str], environment: Mapping[str, str], begin: Callable[[], object]) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+def _work_alone(work: Callable[[], object], mask: Iterable[int]) -> None:
+    """What the parent does at a signal is not this process's: until here one that came had to wait, or would be lost."""
+    for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    work()
+
+
+def _become(command: Sequence[str], environment: Mapping[str, str], begin: Callable[[], object]) -> None:
     begin()
     setproctitle(" ".join(command))  # before the environment is another one: it is found by that
     os.environ.clear()

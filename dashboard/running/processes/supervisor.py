@@ -140,7 +140,6 @@ class Supervisor:
 
     def _leave_to(self, parent: int) -> None:
         """In a forked child: nothing here is its own."""
-        signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in self._told:
             os.close(number)
