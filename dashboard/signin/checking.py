@@ -38,6 +38,10 @@ class State(Enum):
     """None of the person's groups gives a role any more."""
 
 
+SHOWS = {State.GOOD, State.AWAY}
+"""Where what is open may stay open."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
     """``since`` is when the provider last answered, and ``until`` how long that holds; both for ``AWAY`` and ``SHUT``."""
@@ -82,7 +86,21 @@ def still_holds(session: Any, person: Person) -> bool:
     text = kept.text_of(session)
     if not text:
         return bool(settings.LOCAL_LOGIN) and person.has_usable_password()
-    return standing_of(text, person, max_age=SOCKETS_ASK_EVERY).state in {State.GOOD, State.AWAY}
+    return standing_of(text, person, max_age=SOCKETS_ASK_EVERY).state in SHOWS
+
+
+def says_provider(session: Any) -> bool:
+    """The same for a login by the provider, which is asked now. True for any other login."""
+    text = kept.text_of(session)
+    if not text:
+        return True
+    login = kept.find(text)
+    if login is None:
+        return False
+    state = standing_of(text, login.person).state
+    if state is State.ENDED:
+        kept.forget_answer(login)  # the sockets must not take the one before for new enough
+    return state in SHOWS
 
 
 def _by_claims(by: Provider, login: ProviderLogin, person: Person, claims: Json) -> Standing:

@@ -72,6 +72,11 @@ def note_answer(login: ProviderLogin, *, exactly: bool) -> None:
     login.asked = now
 
 
+def forget_answer(login: ProviderLogin) -> None:
+    """The provider has refused: its last answer counts no more, and it is asked again by whoever needs to know."""
+    ProviderLogin.objects.filter(pk=login.pk).update(asked=login.begun - timedelta(days=1_000))
+
+
 def refreshed(login: ProviderLogin, text: str, tokens: Tokens, refresh: Callable[[Tokens], Tokens]) -> Tokens:
     """Other tokens in place of these: got by ``refresh``, or by another request that was first, which this one waits for.
 

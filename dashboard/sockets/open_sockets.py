@@ -4,6 +4,7 @@ One task asks the database about all of their accounts at once, each second, wit
 of an account of which something has changed: a login that ended, a person who was disabled, has another role or is in other
 groups, a token that has ended or was revoked, a reveal that ended. A change in this process is told by a signal, at once, and
 so is one in another process, such as a command, if there is Redis (``dashboard.hints``). Neither is relied upon.
+Another task asks the provider about the logins that came from it, each once for all of its sockets.
 """
 
 import asyncio
@@ -16,19 +17,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
 
 from dashboard.access.scopes import scope_of, with_groups
 from dashboard.hints.changes import LOOK_AGAIN
 from dashboard.models import ApiToken, LoginSession, Person
 from dashboard.privacy.by_reason.reveals import in_force_of
+from dashboard.signin.provider import provider
+from dashboard.sockets import at_the_provider
 from dashboard.sockets.session import HASH_IN_SCOPE, Account
+from eventstore.model import place_of
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY = 1.0
 LEAST_PAUSE = 0.05
 """Seconds between two questions, however many changes are told."""
+MOST_FAILURES = 8
+"""Questions in a row without an answer, after which each socket asks for itself, and closes if it gets none either."""
 Wake = Callable[[], object]
 State = Mapping[tuple[str, object], object]
 """What decides about access, for each account and session. What is gone is missing."""
@@ -61,7 +66,9 @@ class OpenSockets:
         """Those that the newest state is about."""
         self._state: State = {}
         self._changed = asyncio.Event()
+        self._failures = 0
         self._task: asyncio.Task[None] | None = None
+        self._asks_provider: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -79,6 +86,8 @@ class OpenSockets:
         self._open[wake] = watched
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
+        if provider() is not None and (self._asks_provider is None or self._asks_provider.done()):
+            self._asks_provider = asyncio.create_task(self._keep_asking_provider())
 
     def discard(self, wake: Wake) -> None:
         self._open.pop(wake, None)
@@ -106,19 +115,40 @@ class OpenSockets:
     async def _ask(self) -> None:
         """Wake the sockets whose state has changed, and those that were never asked about: it may have changed before.
 
-        If the database does not answer, nothing happens here. Each socket asks for itself too, more seldom, and closes then.
+        If the database does not answer, nothing happens at first. Each socket asks for itself too, more seldom, and closes
+        then; after ``MOST_FAILURES`` at once. Whatever fails, the next question is asked.
         """
         asked = dict(self._open)
         try:
             state: State = await database_sync_to_async(state_of)(set(asked.values()))
-        except DatabaseError as error:
-            log.info("open sockets could not be checked: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
             return
+        self._failures = 0
         for wake, watched in asked.items():
             keys = (watched.account, ("session", watched.session), ("reveals", watched.reveals))
             if wake not in self._asked or any(self._state.get(key) != state.get(key) for key in keys):
                 wake()
         self._asked, self._state = set(asked), state
+
+    def _fail(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            log.warning("Open sockets could not be checked: %s at %s", type(error).__name__, place_of(error))
+        if self._failures % MOST_FAILURES == 0:
+            for wake in list(self._open):
+                wake()
+
+    async def _keep_asking_provider(self) -> None:
+        """Until no socket is open. Each asks for itself when it is opened."""
+        while self._open:
+            await asyncio.sleep(at_the_provider.ASK_EVERY)
+            await at_the_provider.ask({each.session for each in self._open.values() if each.session}, self._wake_all_of)
+
+    def _wake_all_of(self, session: str) -> None:
+        for wake, watched in list(self._open.items()):
+            if watched.session == session:
+                wake()
 
 
 def state_of(watched: Collection[Watched]) -> State:

@@ -16,7 +16,7 @@ from typing import Any
 from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from dashboard.access import policy
 from dashboard.gateway import shared

@@ -10,7 +10,7 @@ from django.conf import settings
 from dashboard.access import tokens
 from dashboard.accounts.second_factor import step_of
 from dashboard.models import ApiToken, Person
-from dashboard.signin.checking import still_holds
+from dashboard.signin.checking import says_provider, still_holds
 
 Account = Person | ApiToken
 HASH_IN_SCOPE = "api_token_hash"
@@ -37,3 +37,8 @@ async def current_account(scope: dict[str, Any]) -> Account | None:
     # Not in the thread that all sockets share: the provider may take its time.
     holds: bool = await database_sync_to_async(still_holds, thread_sensitive=False)(session, user)
     return user if holds else None
+
+
+def holds_at_provider(key: str) -> bool:
+    """Whether the login of this session still holds, as its provider says now. True for one without a provider."""
+    return says_provider(_Session(key))

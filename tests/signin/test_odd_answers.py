@@ -204,6 +204,18 @@ def test_an_open_socket_of_a_session_asks_at_most_each_few_seconds(odd: OddProvi
     assert not checking.still_holds(client.session, anna)
 
 
+def test_for_all_sockets_of_a_session_it_is_asked_now_and_its_answer_before_counts_no_more(odd: OddProvider) -> None:
+    client = logged_in(odd)
+    anna = Person.objects.get(username="anna")
+    assert checking.says_provider(Client().session), "no login by the provider"
+    assert odd.asked == 0
+    assert checking.says_provider(client.session) and checking.still_holds(client.session, anna)
+    assert odd.asked == 1
+    odd.claims = {"sub": "somebody else", "groups": []}
+    assert not checking.says_provider(client.session)
+    assert not checking.still_holds(client.session, anna)
+
+
 def test_metadata_that_leads_elsewhere_without_tls_is_refused(odd: OddProvider) -> None:
     for name in ("token_endpoint", "userinfo_endpoint", "authorization_endpoint", "jwks_uri"):
         odd.metadata = {name: "http://login.example.org/x"}

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -11,10 +11,8 @@ from typing import Any
 
 from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
-from channels.exceptions import StopConsumer
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from dashboard import privacy
 from dashboard.access import policy
@@ -23,6 +21,7 @@ from dashboard.auditing.looks import SEARCH_MASKED
 from dashboard.gateway import shared
 from dashboard.models import ApiToken
 from dashboard.sockets.connecting import record_connection
+from dashboard.sockets.consuming import Consuming
 from dashboard.sockets.handshake import JSON
 from dashboard.sockets.open_sockets import OpenSockets, watched_of
 from dashboard.sockets.refusing import record_refusal
@@ -47,7 +46,7 @@ from dashboard.sockets.tail.threads import open_in_thread
 from dashboard.sockets.tail.turns import wakes_of
 from dashboard.sockets.texts_in_parts import IN_PARTS, TextInParts
 from dashboard.web import filter_form
-from eventstore.model import EventStoreError, UnknownTopic, place_of
+from eventstore.model import EventStoreError, UnknownTopic
 from eventstore.tail import TailSubscriber
 
 log = logging.getLogger(__name__)
@@ -55,11 +54,12 @@ log = logging.getLogger(__name__)
 CHECK_RIGHTS_EVERY = CHECK_TOPICS_EVERY = 10.0
 FOR_EACH_OPEN = 0.05
 """Seconds by which each open socket makes that interval longer, from two hundred on: a thousand that ask every ten seconds
-take half of a processor. What has changed in the database is noticed within a second all the same (``OpenSockets``)."""
+take half of a processor. What has changed in the database is noticed within a second all the same, and what has at the
+provider within ten (``OpenSockets``)."""
 BEGINS_WITHIN = 60.0
 
 
-class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
+class TailSocket(Consuming):
     """One client of one tail."""
 
     subscriber: TailSubscriber | None = None
@@ -71,19 +71,14 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     """What the account sees of the store. A tail whose account comes to see something else begins again."""
     ending = False
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Any) -> None:
-        """Handle messages one by one. Channels would wait for its channel layer too, which costs more than the message."""
-        self.scope, self.base_send = scope, send
-        with suppress(StopConsumer):
-            while True:
-                await self.dispatch(await receive())
-
-    async def connect(self) -> None:
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
         self.lock = threading.Lock()
-        self.disconnected = False
         self.tasks: set[asyncio.Task[None]] = set()
         self.rights_changed = asyncio.Event()
         self.all_open = shared(OpenSockets)
+
+    async def connect(self) -> None:
         account = await current_account(self.scope)
         if account is None or not policy.allows(account, "tail"):
             await record_refusal(account, "tail")
@@ -113,13 +108,6 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             task.cancel()
         if subscriber is not None:
             subscriber.close()
-
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """Handle received messages here, because they need no database. Channels would use a thread to check connections."""
-        if message["type"] == "websocket.receive":
-            await self.websocket_receive(message)
-        else:
-            await super().dispatch(message)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.ending:
@@ -289,12 +277,11 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         return task
 
     async def _or_close(self, work: Coroutine[Any, Any, object]) -> None:
-        """Run the task. If it fails, close the socket, so that it never stays open and silent.
-
-        The log gets no message of the error, because it may hold a value.
-        """
+        """Run the task. If it fails, close the socket."""
         try:
             await work
         except Exception as error:  # noqa: BLE001 - the last resort
-            log.error("A tail's socket ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
-            await self._end(INTERNAL_ERROR)
+            await self.fail(error)
+
+    async def close_after_fault(self) -> None:
+        await self._end(INTERNAL_ERROR)

@@ -4,12 +4,13 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dashboard.access.scopes import EVERYTHING
 from dashboard.privacy import AccessProfile
+from dashboard.sockets.open_sockets import Watched
 from dashboard.sockets.tail import consumer
 from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.closing import INTERNAL_ERROR
@@ -50,6 +51,40 @@ def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog
     assert [(message["type"], message["code"]) for message in said] == [("websocket.close", INTERNAL_ERROR)]
     assert "ValueError" in caplog.text
     assert "test_consumer.py" in caplog.text
+    assert "Mustermann" not in caplog.text
+
+
+def test_a_fault_while_a_message_is_handled_leaves_nothing_behind(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[dict[str, Any]] = []
+    closed: list[str] = []
+
+    class Subscriber:
+        def close(self) -> None:
+            closed.append("subscriber")
+
+    async def say(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.receive", "text": "Erika Mustermann"}
+
+    async def fault(socket: TailSocket, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        raise ValueError(text_data)
+
+    async def work() -> None:
+        socket = TailSocket()
+        socket.subscriber = cast(Any, Subscriber())
+        socket.all_open.add(Watched(("token", 1)), socket.rights_changed.set)
+        await socket({"type": "websocket"}, receive, say)
+        assert len(socket.all_open) == 0
+
+    monkeypatch.setattr(TailSocket, "receive", fault)
+    asyncio.run(work())
+    assert [(message["type"], message["code"]) for message in said] == [("websocket.close", INTERNAL_ERROR)]
+    assert closed == ["subscriber"]
+    assert "ValueError" in caplog.text
     assert "Mustermann" not in caplog.text
 
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from django.db import InterfaceError
 
 from dashboard.access import tokens
 from dashboard.accounts.session_store import SessionStore
 from dashboard.models import ApiToken, LoginSession, Person, Role
-from dashboard.sockets import open_sockets
-from dashboard.sockets.open_sockets import OpenSockets, Watched
+from dashboard.sockets import at_the_provider, open_sockets
+from dashboard.sockets.open_sockets import OpenSockets, State, Watched
 from tests import people
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -76,6 +77,69 @@ def test_a_change_in_this_process_is_told_without_waiting(
     anna = Person.objects.get(username="anna")
     anna.is_active = False
     assert woken(watched, anna.save) == {"anna"}
+
+
+def test_whatever_fails_the_next_question_is_asked_and_after_some_each_socket_asks_for_itself(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(open_sockets, "LEAST_PAUSE", 0.001)
+    monkeypatch.setattr(open_sockets, "ASK_EVERY", 0.001)
+    asked: list[int] = []
+
+    def away(watched: object) -> State:
+        asked.append(1)
+        if len(asked) <= 8:
+            raise InterfaceError("connection already closed")
+        return {}
+
+    monkeypatch.setattr(open_sockets, "state_of", away)
+    heard: list[int] = []
+
+    async def work() -> None:
+        everybody = OpenSockets()
+        wake = partial(heard.append, 1)
+        everybody.add(Watched(("token", 1)), wake)
+        while len(asked) < 11:
+            await asyncio.sleep(0.001)
+        everybody.discard(wake)
+
+    asyncio.run(asyncio.wait_for(work(), NEVER))
+    assert len(heard) == 2, "after eight failures, and at the first answer"
+    assert caplog.text.count("InterfaceError") == 1
+
+
+def test_the_provider_is_asked_once_for_all_sockets_of_a_login_and_who_is_refused_is_woken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(open_sockets, "provider", object)
+    monkeypatch.setattr(open_sockets, "state_of", lambda watched: {})
+    monkeypatch.setattr(at_the_provider, "ASK_EVERY", 0.01)
+    rounds: list[str] = []
+    refuses: set[str] = set()
+
+    def holds(session: str) -> bool:
+        rounds.append(session)
+        if session == "odd":
+            raise ValueError
+        return session not in refuses
+
+    monkeypatch.setattr(at_the_provider, "holds_at_provider", holds)
+    heard: list[str] = []
+
+    async def work() -> None:
+        everybody = OpenSockets()
+        for name, session in (("anna 1", "a"), ("anna 2", "a"), ("ben", "b"), ("odd", "odd"), ("script", "")):
+            everybody.add(Watched(("person", 1), session), partial(heard.append, name))
+        while len(rounds) < 3 or len(heard) < 5:
+            await asyncio.sleep(0.001)
+        assert sorted(rounds[:3]) == ["a", "b", "odd"]
+        heard.clear()
+        refuses.add("a")
+        while len(heard) < 2:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(work(), NEVER))
+    assert set(heard) == {"anna 1", "anna 2"}
 
 
 def test_sockets_are_counted_for_each_account(watched: dict[str, Watched]) -> None:
