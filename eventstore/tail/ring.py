@@ -193,6 +193,12 @@ class Ring:
             self._count(chunk, result)
         self._trim()
 
+    def keep_newest(self) -> None:
+        """Drop all chunks but the newest, now and whenever one is added."""
+        with self._lock:
+            self._most_events = 0
+            self._trim()
+
     def _trim(self) -> None:
         while len(self._chunks) > 1 and (
             self._events - self._chunks[0].before > self._most_events or self._bytes > self._most_bytes

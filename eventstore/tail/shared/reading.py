@@ -25,6 +25,10 @@ AHEAD = 4
 """Chunks that a reading is ahead of its fastest follower."""
 PAUSE, LONGEST_PAUSE = 0.2, 2.0
 """Seconds until the store is asked again: at first, and in the end."""
+STUCK_SECONDS = 10.0
+"""A reading ends if what it has read waits for so long and no follower passes any of it."""
+LEFT_SECONDS = 10.0
+"""How long followers may take what is left of a reading that is over. After that they go on in the store where they are."""
 MOST_EMPTY = 5
 """How often in a row the store may have nothing, although the tail has read more."""
 
@@ -50,8 +54,8 @@ class Source(Protocol):
 class SharedReading:
     """A thread that reads the store on from ``places`` into a ring of its own, a few chunks ahead of its followers.
 
-    It is ``over`` once the tail's ring, or another reading, goes on from where it is (``is_met``), once nobody follows it,
-    or if it cannot go on (``failed``). Its followers take what is left in its ring, and go on elsewhere.
+    It is ``over`` once the tail's ring, or another reading, goes on from where it is (``is_met``), once nobody follows it or
+    takes anything, or if it cannot go on (``failed``). Its followers take what is left in its ring, and go on elsewhere.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class SharedReading:
     ) -> None:
         self.ring = Ring(places, most_events=MOST_EVENTS, most_bytes=MOST_BYTES)
         self.over = self.failed = self.away = False
+        self.began = self._moved_at = time.monotonic()
         self.followers: set[Follower] = set()
         """Changed under ``lock`` alone."""
         self.lock = threading.Lock()
@@ -102,6 +107,7 @@ class SharedReading:
 
     def passed(self, number: int) -> None:
         """Note that a follower stands before this chunk now."""
+        self._moved_at = time.monotonic()
         if number + AHEAD > self.ring.next_number:
             self._wanted.set()
 
@@ -129,14 +135,18 @@ class SharedReading:
         finally:
             self.end()
             connections.close_all()
+        self._keep_what_is_left()
 
     def _read_until_over(self) -> None:
         pause, empty = PAUSE, 0
         while not (self.over or self._tail.stopped or self._is_met(self)):
             self._wanted.clear()
             if not self._is_wanted():
+                if time.monotonic() - self._moved_at > STUCK_SECONDS:
+                    return
                 self._wanted.wait(LONGEST_PAUSE)
                 continue
+            self._moved_at = time.monotonic()
             try:
                 found = self._reader.read()
             except StoreUnreachable as error:
@@ -154,6 +164,14 @@ class SharedReading:
                 raise SomethingMissing
             if not found:
                 self._pause(PAUSE)
+
+    def _keep_what_is_left(self) -> None:
+        """For a moment. Then forget it, since a follower that takes nothing would keep it for as long as it stays."""
+        until = time.monotonic() + LEFT_SECONDS
+        while self.followers and not self._tail.stopped and (left := until - time.monotonic()) > 0:
+            self._wanted.wait(min(left, PAUSE))
+            self._wanted.clear()
+        self.ring.keep_newest()
 
     def _pause(self, seconds: float) -> None:
         """Wait, unless the reading ends."""

@@ -1,6 +1,7 @@
 """The shared readings of one topic."""
 
 import threading
+import time
 
 from eventstore.model.log import Log
 from eventstore.tail.pieces import ReadEvent
@@ -9,6 +10,8 @@ from eventstore.tail.start import Places
 
 MOST_READINGS = 4
 """Of one topic at a time. Whoever finds no place in them reads for itself, and keeps nothing."""
+ALONE_FOR = 10.0
+"""Seconds after which a reading that one subscriber uses alone gives way to another."""
 
 
 class Readings:
@@ -18,6 +21,8 @@ class Readings:
         self._log, self._topic, self._read, self._tail = log, topic, read, tail
         self._lock = threading.Lock()
         self._active: list[SharedReading] = []
+        self._over: list[SharedReading] = []
+        """Those with followers who take what is left."""
 
     def join(self, follower: Follower, places: Places) -> tuple[SharedReading, int] | None:
         """Return a reading that the follower follows from now on, and the chunk of it that goes on from these places.
@@ -27,12 +32,13 @@ class Readings:
         with self._lock:
             if follower.left or self._tail.stopped:
                 return None
+            self._over = [reading for reading in (*self._over, *self._active) if reading.over and reading.followers]
             self._active = [reading for reading in self._active if not reading.over]
             for reading in self._active:
                 number = reading.covers(places)
                 if number is not None and reading.follow(follower):
                     return reading, number
-            if len(self._active) >= MOST_READINGS:
+            if len(self._active) >= MOST_READINGS and not self._give_way():
                 return None
             reading = SharedReading(self._log, self._topic, self._read, self._tail, places, self._is_met)
             reading.follow(follower)
@@ -40,10 +46,20 @@ class Readings:
             reading.start()
             return reading, 0
 
+    def _give_way(self) -> bool:
+        """End a reading that nobody shares, the oldest: its follower reads as well by itself, or begins another later."""
+        alone = [one for one in self._active if len(one.followers) < 2 and time.monotonic() - one.began > ALONE_FOR]
+        if alone:
+            oldest = min(alone, key=lambda one: one.began)
+            oldest.end()
+            self._active.remove(oldest)
+            self._over.append(oldest)
+        return bool(alone)
+
     def leave(self, follower: Follower) -> None:
         """The follower, which has left the tail, follows none any more."""
         with self._lock:
-            for reading in self._active:
+            for reading in (*self._active, *self._over):
                 reading.discard(follower)
 
     def _is_met(self, reading: SharedReading) -> bool:

@@ -46,8 +46,7 @@ class TailCursor:
         self.parser = EventParser(tail.parser.read)
         self._reported: dict[int, str] = {}
         self._rate = rate
-        self._passed_slices = 0
-        self._published = self._matched = 0
+        self._passed_slices = self._published = self._matched = 0
         self.ring_filter = tail.ring.watch(self, None, rate).ring_filter
 
     @property
@@ -142,6 +141,7 @@ class TailCursor:
         if (found := self.tail.readings.join(self, self.places)) is not None:
             self._reading, number = found
             self._join(self.ring_filter.filter, number)
+            found[0].passed(number)  # it may be waiting for another follower, who is slower
         return found is not None
 
     def leave_reading(self) -> None:
