@@ -114,7 +114,8 @@ def _building(of: ValuesBuilt, names: Collection[str]) -> str:
     shown = sorted(of.by_name.keys() & set(names))
     what = f"searchable values ({', '.join(shown)}): being built" if shown else "searchable values: being built"
     if not of.by_name:
-        what = "searchable values: those no longer declared are being removed"
+        what = "those no longer declared are being removed" if of.is_noted else "older events are checked for undeclared ones"
+        what = f"searchable values: {what}"
     pace = f"{_rate(of.rate)}, {_to_go(of.seconds_to_go)} to go" if of.rate else of.trouble or "no indexer is at it now"
     return f"{what}, {percent_of(of.fraction)} ({pace})"
 

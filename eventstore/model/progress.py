@@ -94,6 +94,8 @@ class ValuesBuilt:
     """Events a second that are given them now; 0 if nobody does."""
     trouble: str = ""
     """What holds it up. Without any payload."""
+    is_noted: bool = True
+    """Whether it was noted of any of the others what was declared when they were indexed."""
 
     @property
     def fraction(self) -> float:

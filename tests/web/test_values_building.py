@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 
 from eventstore.config.searchable_values import values_by
+from eventstore.index.models import IndexedPartition
 from eventstore.index.second_pass import pieces, run
 from eventstore.index.second_pass.pieces import Passed, pass_piece
 from eventstore.index.second_pass.run import Passing, pass_all
@@ -61,3 +62,7 @@ def test_the_index_says_that_what_is_not_declared_any_more_is_being_removed(desk
         registered(desk, ("p-1", "erika@example.org"))
     page = text(desk.get("/index/"))
     assert "searchable values: those no longer declared are being removed, 0 % (no indexer is at it now)" in page
+    IndexedPartition.objects.update(declared="")
+    desk.faces.values.forget()
+    page = text(desk.get("/index/"))
+    assert "searchable values: older events are checked for undeclared ones, 0 %" in page

@@ -13,6 +13,12 @@ def new_owner() -> str:
     return " ".join([me.host, me.boot, me.namespace, str(me.pid), me.ticks, uuid4().hex[:12]])
 
 
+def words_for(owner: str) -> str:
+    """Which process the owner is, in words."""
+    parts = owner.rsplit(" ", PARTS - 1)
+    return f"process {parts[3]} on {parts[0]}" if len(parts) == PARTS else owner
+
+
 def is_dead(owner: str) -> bool:
     """Whether the owner's process is known to be gone: only that of a process on this machine ever is."""
     parts = owner.rsplit(" ", PARTS - 1)

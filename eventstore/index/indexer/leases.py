@@ -56,9 +56,8 @@ class Member:
 
 def partitions() -> list[Leased]:
     """Return every live partition of the index."""
-    free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
     names = ("id", "topic", "number", "epoch", "owner", "checkpoint", "incarnation", "trouble")
-    rows = list(current_partitions().values_list(*names, "gone_at", "kind", free))
+    rows = list(current_partitions().values_list(*names, "gone_at", "kind", is_free()))
     dead = {owner for owner in {row[4] for row in rows} if is_dead(owner)}
     return [
         Leased(
@@ -76,6 +75,11 @@ def partitions() -> list[Leased]:
         )
         for id, topic, number, epoch, owner, checkpoint, incarnation, trouble, gone_at, kind, free in rows
     ]
+
+
+def is_free() -> Case:
+    """Whether nobody has leased the row, for a query."""
+    return Case(When(_free(), then=True), default=False, output_field=BooleanField())
 
 
 def mark_gone(rows: Sequence[int]) -> None:

@@ -37,7 +37,8 @@ NewValues = Mapping[int, Sequence[Stored] | None]
 
 @dataclass(kw_only=True, slots=True)
 class Passed:
-    """A partition row that is passed over. ``reader``: its log; ``None`` if the store has none, or none is needed."""
+    """A partition row that is passed over. ``reader``: its log; ``None`` if that cannot be read, now or ever again. Its events
+    only lose values then, and are noted as what they are: if the log comes back, they are passed over again."""
 
     topic: Topic
     id: int
@@ -54,11 +55,15 @@ class Passed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Piece:
-    """The events from ``start`` to ``end``, the latter excluded, which have the values of another declaration so far."""
+    """The events from ``start`` to ``end``, the latter excluded, which have the values of another declaration so far.
+
+    ``bare``: they cannot have any, and get none.
+    """
 
     start: int
     end: int
     of: str
+    bare: bool
 
 
 def pass_piece(work: Passed) -> int | None:
@@ -70,11 +75,10 @@ def pass_piece(work: Passed) -> int | None:
     row = IndexedPartition.objects.filter(pk=work.id).first()
     if row is None or row.epoch != work.epoch or not row.live:
         raise CheckpointMoved("This partition has another indexer by now, or was rebuilt.")
-    piece = _next_piece(row, work.declaration)
+    piece = _next_piece(row, work)
     if piece is None:
         return None
-    columns = _columns(work.id, piece)
-    values = _values(work, piece, columns)
+    values = {} if piece.bare else _values(work, piece, _columns(work.id, piece))
     try:
         with atomic():
             _write(work, piece, values)
@@ -84,12 +88,15 @@ def pass_piece(work: Passed) -> int | None:
     return piece.end - piece.start
 
 
-def _next_piece(row: IndexedPartition, declaration: Declaration) -> _Piece | None:
-    other = declared.first_other(row.declared, row.next_ordinal, declaration.fingerprint)
-    if other is None:
+def _next_piece(row: IndexedPartition, work: Passed) -> _Piece | None:
+    has_log = work.reader is not None
+    others = declared.to_pass(row.declared, row.next_ordinal, work.declaration, has_log=has_log)
+    if not others:
         return None
-    start, behind, of = other
-    return _Piece(start=start, end=min(behind, (start // FULL + BLOCKS) * FULL), of=of)
+    start, behind, of = others[0]
+    if work.topic.derived and not work.declaration.definitions:  # copies never had any
+        return _Piece(start=start, end=behind, of=of, bare=True)
+    return _Piece(start=start, end=min(behind, (start // FULL + BLOCKS) * FULL), of=of, bare=False)
 
 
 def _columns(partition: int, piece: _Piece) -> Mapping[int, Columns]:
@@ -150,28 +157,34 @@ def _write(work: Passed, piece: _Piece, values: NewValues) -> None:
     row = IndexedPartition.objects.select_for_update().filter(pk=work.id).first()
     if row is None or row.epoch != work.epoch or not row.live:
         raise CheckpointMoved("This partition has another indexer by now, or was rebuilt.")
-    now = _next_piece(row, work.declaration)
+    now = _next_piece(row, work)
     if now is None or (now.start, now.of) != (piece.start, piece.of) or now.end < piece.end:
         return
+    then = declared.definitions_of({piece.of}).get(piece.of)
+    left = declared.remaining(then, work.declaration)
+    if not piece.bare:
+        _write_blocks(work, piece, values, left)
+    given = work.declaration if work.reader is not None else left
+    text = declared.passed(row.declared, piece.start, piece.end, given.fingerprint, row.next_ordinal)
+    declared.remember(given)
+    IndexedPartition.objects.filter(pk=work.id).update(declared=text, rewritten=F("rewritten") + 1)
+
+
+def _write_blocks(work: Passed, piece: _Piece, values: NewValues, left: Declaration) -> None:
+    """Write the piece's blocks and their keys."""
     first = piece.start - piece.start % FULL
-    blocks = list(
-        BlockRow.objects.filter(partition_id=work.id, first_ordinal__gte=first, first_ordinal__lt=piece.end).order_by(
-            "first_ordinal"
-        )
-    )
-    wanted = _numbered(work, piece, _allowed(work, piece, blocks, values))
+    rows = BlockRow.objects.filter(partition_id=work.id, first_ordinal__gte=first, first_ordinal__lt=piece.end)
+    blocks = list(rows.order_by("first_ordinal"))
+    wanted = _numbered(work, _allowed(work, blocks, values), left)
     removed: list[ValueKey] = []
     before = _segment_before(work.id, first)
     for block in blocks:
         removed += _write_block(work, block, before, wanted)
         before = block.segment
     delete_value_keys(removed)
-    text = declared.passed(row.declared, piece.start, piece.end, work.declaration.fingerprint, row.next_ordinal)
-    declared.remember(work.declaration)
-    IndexedPartition.objects.filter(pk=work.id).update(declared=text, rewritten=F("rewritten") + 1)
 
 
-def _allowed(work: Passed, piece: _Piece, blocks: Sequence[BlockRow], values: NewValues) -> NewValues:
+def _allowed(work: Passed, blocks: Sequence[BlockRow], values: NewValues) -> NewValues:
     """Return the values without those of aggregates that are forgotten by now: asked under the lock, as a writer does."""
     keys: dict[int, tuple[str, str]] = {}
 
@@ -197,16 +210,14 @@ def _aggregates(names: Names, streams: set[int]) -> Mapping[int, tuple[str, str]
     return {id: (texts[type], aggregate_id) for id, type, aggregate_id in rows}
 
 
-def _numbered(work: Passed, piece: _Piece, values: NewValues) -> Mapping[int, Callable[[Values], Values]]:
+def _numbered(work: Passed, values: NewValues, left: Declaration) -> Mapping[int, Callable[[Values], Values]]:
     """Return, by ordinal, what makes an event's new values of those that it has, with the names as numbers.
 
-    One that the store no longer has keeps the values whose definition is as it was.
+    One that the store no longer has keeps what is ``left``.
     """
-    numbers = work.names.numbers_of(
-        {name for found in values.values() for name, _ in found or ()} | set(work.declaration.definitions)
-    )
-    then = declared.definitions_of({piece.of}).get(piece.of)
-    same = {numbers[name] for name, now in work.declaration.definitions.items() if then is None or then.get(name) == now}
+    names = {name for found in values.values() for name, _ in found or ()}
+    numbers = work.names.numbers_of(names | set(left.definitions))
+    same = {numbers[name] for name in left.definitions}
 
     def given(found: Sequence[Stored]) -> Callable[[Values], Values]:
         new = [(numbers[name], text) for name, text in found]

@@ -11,7 +11,7 @@ from eventstore.config.searchable_values import ValuesOf
 from eventstore.extent import extent_now
 from eventstore.index.lookup.progress import STALE
 from eventstore.index.models import IndexedPartition, SecondPassRow
-from eventstore.index.tables.declared import UNKNOWN, Declaration, declaration_by, definitions_of, parts
+from eventstore.index.tables.declared import UNKNOWN, Declaration, declaration_by, definitions_of, parts, to_pass
 from eventstore.model.events import Topic, TopicKind
 from eventstore.model.progress import ValuesBuilt
 
@@ -43,14 +43,23 @@ class ValueProgress:
 def values_built(values_of: ValuesOf | None) -> Sequence[ValuesBuilt]:
     """Do as ``ValueProgress.of_topics``, without an extent."""
     rows = IndexedPartition.objects.filter(live=True, next_ordinal__gt=0)
-    columns = ("topic", "kind", "pk", "declared", "next_ordinal")
+    columns = ("topic", "kind", "pk", "declared", "next_ordinal", "gone_at", "ended_at")
     found = []
     for (topic, kind), some in groupby(rows.order_by("topic", "kind").values_list(*columns), key=lambda row: (row[0], row[1])):
         declaration = declaration_by(values_of, Topic(name=topic, kind=TopicKind(kind)))
-        stretches = {pk: parts(declared, end) for _, _, pk, declared, end in some}
+        stretches = {
+            pk: _parts(declared, end, declaration, has_log=gone_at is None and ended_at is None)
+            for _, _, pk, declared, end, gone_at, ended_at in some
+        }
         if any(of != declaration.fingerprint for of_row in stretches.values() for *_, of in of_row):
             found.append((topic, declaration, stretches))
     return [_built(*one) for one in found if one[1].fingerprint != UNKNOWN]
+
+
+def _parts(text: str, end: int, declaration: Declaration, *, has_log: bool) -> list[tuple[int, int, str]]:
+    """Return the row's stretches; what cannot be mended without its log counts as of the declaration of now."""
+    left = set(to_pass(text, end, declaration, has_log=has_log))
+    return [part if part in left else (*part[:2], declaration.fingerprint) for part in parts(text, end)]
 
 
 def _built(topic: str, declaration: Declaration, stretches: dict[int, list[tuple[int, int, str]]]) -> ValuesBuilt:
@@ -73,4 +82,5 @@ def _built(topic: str, declaration: Declaration, stretches: dict[int, list[tuple
         by_name={name: count for name, count in by_name.items() if count < events},
         rate=sum(row.rate for row in recent),
         trouble=next((row.trouble for row in rows if row.trouble), ""),
+        is_noted=any(of not in (UNKNOWN, declaration.fingerprint) for of in counts),
     )

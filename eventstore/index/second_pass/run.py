@@ -1,13 +1,14 @@
 """Go through the partitions whose older events lack values that are declared now, piece by piece.
 
 Whoever indexes a partition passes over it too, under the same lease: so several indexers share both. Rows that nobody indexes
-any more, of topics that are gone or were made anew, lose what is no longer declared; their log cannot be read again.
+now, of topics that are gone or were made anew, lose what is no longer declared. The log of one that is gone may come back, and
+is read then.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -16,13 +17,14 @@ from django.db import DatabaseError, connections
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.index.indexer import leases
-from eventstore.index.indexer.failures import error_text
-from eventstore.index.indexer.lease_owner import new_owner
+from eventstore.index.indexer.failures import database_error_text, error_text
+from eventstore.index.indexer.lease_owner import new_owner, words_for
 from eventstore.index.models import IndexedPartition
 from eventstore.index.second_pass.noting import note_done, note_moved, note_trouble
 from eventstore.index.second_pass.pieces import Passed, pass_piece
 from eventstore.index.second_pass.rereading import Rereader, Stopped, require_same_log
-from eventstore.index.tables.declared import UNKNOWN, declaration_by, first_other, parts
+from eventstore.index.tables.database import lacks_tables, opened_file, require_same_file
+from eventstore.index.tables.declared import UNKNOWN, Declaration, declaration_by, to_pass
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.partition import CheckpointMoved
 from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce, words_of
@@ -57,9 +59,23 @@ class Passing:
     """For how many times as long as a piece took the pass rests after it."""
     failed_at: dict[int, float] = field(default_factory=dict)
     """When a partition row failed last, in monotonic seconds."""
-    done: set[int] = field(default_factory=set)
-    """Rows of topics that are gone which this process has passed over: an indexer with another configuration may, too."""
+    events: int = 0
+    """How many events this process has passed over."""
     told: ToldOnce = field(default_factory=lambda: ToldOnce(log, "The second pass"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Behind:
+    """A partition row with ``left`` events of another declaration than that of now. ``has_log``: the store has what was
+    indexed, as far as anybody knows. ``is_free``: nobody has leased it.
+    """
+
+    row: IndexedPartition
+    topic: Topic
+    declaration: Declaration
+    left: int
+    has_log: bool
+    is_free: bool
 
 
 @contextmanager
@@ -78,31 +94,56 @@ def passing(work: Passing) -> Iterator[None]:
 def pass_all(work: Passing, patience: float = PATIENCE) -> int:
     """Pass over every partition, and wait for those that another indexer has. Return how many events this process did.
 
-    Raises ``StoreUnreachable`` if nothing has moved for so many seconds.
+    Raises ``StoreUnreachable`` or a ``DatabaseError`` if nothing has moved for so many seconds.
     """
-    total, moved, last = 0, time.monotonic(), -1
+    before, moved, last, file = work.events, time.monotonic(), (-1, -1), opened_file()
+    behind: Sequence[_Behind] = ()
+    trouble: DatabaseError | None = None
     while not work.stop.is_set():
-        rows = [row for row in _rows(work) if row.pk not in work.done]
-        left = sum(behind - first for row in rows for first, behind, of in parts(row.declared, row.next_ordinal))
-        if not rows:
-            break
-        if left != last:
-            moved, last = time.monotonic(), left
+        require_same_file(file)
+        try:
+            if not (behind := _behind(work)):
+                break
+            _pass_free(work, behind)
+            work.told.over()
+        except DatabaseError as error:
+            if lacks_tables(error):
+                raise
+            trouble = error
+            work.told.tell(f"trying again: {database_error_text(error)}")
+            connections.close_all()
+        if (now := (work.events, sum(one.left for one in behind))) != last:
+            moved, last = time.monotonic(), now
         elif time.monotonic() - moved > patience:
-            raise StoreUnreachable("Not all older events have their searchable values yet. Run this again to continue.")
-        total += _pass_free(work, {row.pk for row in rows})
+            raise trouble or _standstill(behind)
         work.stop.wait(LOOK_SOON)
-    return total
+    return work.events - before
 
 
-def _pass_free(work: Passing, rows: Collection[int]) -> int:
-    """Pass over those of these rows that nobody has leased, or will, one turn each."""
-    free = [leased for leased in leases.partitions() if leased.free and not leased.gone and leased.id in rows]
-    leases.take(work.owner, free)
-    try:
-        return sum(_turn(work, row, work.stop) for row in _due(work))
-    finally:
-        leases.release(work.owner)
+def _standstill(behind: Sequence[_Behind]) -> StoreUnreachable:
+    if all(one.has_log and not one.is_free for one in behind):
+        who = words_for(behind[0].row.owner)
+        return StoreUnreachable(
+            f"Not all older events have their searchable values yet. They are {who}'s to give, and it gives none: "
+            "if it was started with another configuration, restart it, and it goes on."
+        )
+    return StoreUnreachable("Not all older events have their searchable values yet. Run this again to continue.")
+
+
+def _pass_free(work: Passing, behind: Sequence[_Behind]) -> None:
+    """Pass over those of these rows that nobody has leased, or will, one turn each, each leased for its turn alone."""
+    free = {leased.id: leased for leased in leases.partitions() if leased.free and not leased.gone}
+    for one in behind:
+        if work.stop.is_set() or not _may_be_tried(work, one):
+            continue
+        if not one.has_log:
+            _turn(work, one, work.stop)
+        elif one.row.pk in free and (epochs := leases.take(work.owner, [free[one.row.pk]])):
+            one.row.epoch = epochs[one.row.pk]
+            try:
+                _turn(work, one, work.stop)
+            finally:
+                leases.release(work.owner, epochs)
 
 
 def _run(work: Passing, over: threading.Event) -> None:
@@ -110,9 +151,9 @@ def _run(work: Passing, over: threading.Event) -> None:
         while not over.is_set() and not work.stop.is_set():
             pause = LOOK_AGAIN
             try:
-                for row in _due(work):
+                for one in _due(work):
                     pause = LOOK_SOON
-                    _turn(work, row, over)
+                    _turn(work, one, over)
                 work.told.over()
             except DatabaseError as error:
                 work.told.tell(f"trying again: {type(error).__name__}")
@@ -124,44 +165,46 @@ def _run(work: Passing, over: threading.Event) -> None:
         connections.close_all()
 
 
-def _rows(work: Passing) -> list[IndexedPartition]:
+def _behind(work: Passing) -> list[_Behind]:
     """Return the rows that pages read with events of another declaration than that of now."""
-    return [row for row in IndexedPartition.objects.filter(live=True, next_ordinal__gt=0) if _is_behind(work, row)]
+    found = []
+    for row in IndexedPartition.objects.filter(live=True, next_ordinal__gt=0).annotate(is_free=leases.is_free()):
+        topic = Topic(name=row.topic, kind=TopicKind(row.kind))
+        declaration = declaration_by(work.values_of, topic)
+        if declaration.fingerprint == UNKNOWN:
+            continue
+        # The lease of one that is gone may be that of an indexer that went away with it.
+        has_log = row.ended_at is None and (row.gone_at is None or not row.is_free)
+        parts = to_pass(row.declared, row.next_ordinal, declaration, has_log=has_log)
+        if left := sum(behind - first for first, behind, _ in parts):
+            found.append(
+                _Behind(row=row, topic=topic, declaration=declaration, left=left, has_log=has_log, is_free=bool(row.is_free))
+            )
+    return found
 
 
-def _is_behind(work: Passing, row: IndexedPartition) -> bool:
-    fingerprint = declaration_by(work.values_of, _topic_of(row)).fingerprint
-    return fingerprint != UNKNOWN and first_other(row.declared, row.next_ordinal, fingerprint) is not None
-
-
-def _due(work: Passing) -> Iterator[IndexedPartition]:
+def _due(work: Passing) -> Iterator[_Behind]:
     """Yield the rows that are this process's to pass over, each once."""
-    for row in _rows(work):
-        waited = time.monotonic() - work.failed_at.get(row.pk, -TROUBLE)
-        if waited >= TROUBLE and (row.owner == work.owner or (_has_no_log(row) and row.pk not in work.done)):
-            yield row
+    for one in _behind(work):
+        if _may_be_tried(work, one) and (one.row.owner == work.owner or not one.has_log):
+            yield one
 
 
-def _has_no_log(row: IndexedPartition) -> bool:
-    """Whether the store has not what was indexed: the topic was made anew, or is gone, and nobody has leased it."""
-    return row.ended_at is not None or (row.gone_at is not None and not row.owner)
+def _may_be_tried(work: Passing, one: _Behind) -> bool:
+    return time.monotonic() - work.failed_at.get(one.row.pk, -TROUBLE) >= TROUBLE
 
 
-def _topic_of(row: IndexedPartition) -> Topic:
-    return Topic(name=row.topic, kind=TopicKind(row.kind))
-
-
-def _turn(work: Passing, row: IndexedPartition, over: threading.Event) -> int:
-    """Pass over one partition for a while; return how many events that were."""
-    topic = _topic_of(row)
-    reader = None if _has_no_log(row) else Rereader(work.storage, topic, row.number, over)
+def _turn(work: Passing, one: _Behind, over: threading.Event) -> None:
+    """Pass over one partition for a while."""
+    row, topic = one.row, one.topic
+    reader = Rereader(work.storage, topic, row.number, over) if one.has_log else None
     decode = Schemas(work.storage.schemas).decoded
     passed = Passed(
         topic=topic,
         id=row.pk,
         epoch=row.epoch,
         incarnation=row.incarnation,
-        declaration=declaration_by(work.values_of, topic),
+        declaration=one.declaration,
         values_of=work.values_of,
         events_in=lambda messages: events_in(messages, work.config.mappings, decode),
         reader=reader,
@@ -169,34 +212,31 @@ def _turn(work: Passing, row: IndexedPartition, over: threading.Event) -> int:
     try:
         if reader is not None:
             require_same_log(work.storage.log, row)
-        return _pieces(work, passed, over)
+        _pieces(work, passed, over)
     except (CheckpointMoved, Stopped):
-        return 0
+        return
     except DatabaseError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever one partition's messages do, the others go on
         work.failed_at[row.pk] = time.monotonic()
         note_trouble(row.pk, error_text(error))
         log.warning("%s partition %d: the second pass tries again: %s", row.topic, row.number, error_text(error))
-        return 0
     finally:
         if reader is not None:
             with suppress(EventStoreError):
                 reader.close()
 
 
-def _pieces(work: Passing, passed: Passed, over: threading.Event) -> int:
-    """Pass over pieces of one partition until its turn is over, or nothing is left; return how many events that were."""
+def _pieces(work: Passing, passed: Passed, over: threading.Event) -> None:
+    """Pass over pieces of one partition until its turn is over, or nothing is left."""
     begun, events = time.monotonic(), 0
     while not over.is_set() and not work.stop.is_set() and time.monotonic() - begun < A_TURN:
         started = time.monotonic()
         count = pass_piece(passed)
         if count is None:
             note_done(passed.id)
-            if passed.reader is None:
-                work.done.add(passed.id)
-            return events
+            return
         events += count
+        work.events += count
         note_moved(passed.id, events / max(time.monotonic() - begun, SHORTEST))
         over.wait(min(LONGEST_REST, work.rest * (time.monotonic() - started)))
-    return events

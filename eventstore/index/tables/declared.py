@@ -115,6 +115,31 @@ def parts(text: str, next_ordinal: int) -> list[tuple[int, int, str]]:
     ]
 
 
+def remaining(then: Mapping[str, str] | None, now: Declaration) -> Declaration:
+    """Return the declaration of events that were of these definitions (``None``: nobody noted which), once they have lost what
+    is not declared now, and got nothing, since their log cannot be read. So they are known again if it can be read later.
+
+    ``UNKNOWN`` stands for the definition of a value of which nobody noted it.
+    """
+    if then is None:
+        left = dict.fromkeys(now.definitions, UNKNOWN)
+    else:
+        left = {name: of for name, of in then.items() if name in now.definitions and of in (now.definitions[name], UNKNOWN)}
+    if left == now.definitions:
+        return now
+    texts = [f"{name}\0{of}" for name, of in sorted(left.items())]
+    return Declaration(fingerprint=_digest(["left", *texts]), definitions=left) if left else NOTHING
+
+
+def to_pass(text: str, next_ordinal: int, now: Declaration, *, has_log: bool = True) -> list[tuple[int, int, str]]:
+    """Return the ``parts`` whose events lack a value or have one too many. Without their log, they can only lose some."""
+    others = [part for part in parts(text, next_ordinal) if part[2] != now.fingerprint]
+    if has_log or not others:
+        return others
+    then = definitions_of({of for *_, of in others})
+    return [part for part in others if remaining(then.get(part[2]), now).definitions != then.get(part[2])]
+
+
 def first_other(text: str, next_ordinal: int, fingerprint: str) -> tuple[int, int, str] | None:
     """Return the first stretch under another declaration than this one; ``None`` if there is none."""
     return next((part for part in parts(text, next_ordinal) if part[2] != fingerprint), None)

@@ -127,9 +127,9 @@ def test_two_indexers_share_it_and_each_passes_over_what_it_has(storage: Databas
     passed: list[tuple[str, int]] = []
     real = run._turn
 
-    def turn(work: Any, row: IndexedPartition, over: threading.Event) -> int:
-        passed.append((work.owner, row.pk))
-        return real(work, row, over)
+    def turn(work: Any, one: Any, over: threading.Event) -> None:
+        passed.append((work.owner, one.row.pk))
+        real(work, one, over)
 
     values_of = values_by(NOW.searchables, KEY)
     with (
