@@ -125,7 +125,7 @@ def _standstill(behind: Sequence[_Behind]) -> StoreUnreachable:
         who = words_for(behind[0].row.owner)
         return StoreUnreachable(
             f"Not all older events have their searchable values yet. They are {who}'s to give, and it gives none: "
-            "if it was started with another configuration, restart it, and it goes on."
+            "if it was started with another configuration, restart it, and it continues."
         )
     return StoreUnreachable("Not all older events have their searchable values yet. Run this again to continue.")
 
