@@ -21,7 +21,7 @@ from eventstore.index.processes.frames import Found, Reply, content_of, decode_r
 from eventstore.index.tables.blocks import Columns
 from eventstore.index.tables.keys import key_of
 from eventstore.index.tables.usual import pack
-from eventstore.index.writing.drafting import Drafter, Ways, joined
+from eventstore.index.writing.drafting import TRY_AGAIN, Drafter, Ways, joined
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.prepared_batch import PreparedBatch, microseconds
@@ -62,7 +62,12 @@ class Client:
         assert gathering.error is None
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
-        pytest.fail("it is read in pieces")
+        found: list[Message] = []
+        while len(found) < limit and (raw := next(self._raws, None)) is not None:
+            if (message := self.messages.of(raw)).position.token > self.after:
+                found.append(message)
+                self.after = message.position.token
+        return found
 
     call_on_news = close = __enter__ = __exit__ = lambda self, *given: None
 
@@ -85,8 +90,9 @@ def quick(
     reader: Any = UnfoldedReader(Client(raws))  # type: ignore[arg-type]
     found: list[PreparedBatch] = []
     for limit in _repeating(limits):
-        pieces = pieces_of(reader, limit=limit, timeout=0.0)
-        for piece in pieces:
+        whole = not (elsewhere or drafter.wants_pieces())
+        read = reader.read(limit=limit, timeout=0.0) if whole else ()
+        for piece in filter(None, [read]) if whole else pieces_of(reader, limit=limit, timeout=0.0):
             drafter.add(sent(piece) if elsewhere and drafter.usual else piece)
         prepared = drafter.taken()
         if prepared is None:
@@ -269,6 +275,19 @@ def test_usual_messages_come_in_pieces_and_one_unusual_one_does_not_change_that(
     [batch] = quick(raws, PLAIN, TOPIC)
     assert list(batch.unreadable) == [700]
     assert all_of(batch) == all_of(careful(raws, PLAIN, TOPIC) or batch)
+
+
+def test_events_that_need_a_closer_look_are_read_whole_until_usual_ones_come() -> None:
+    drafter = Drafter(TOPIC, KEY, PLAIN)
+    for properties, mostly_usual in (({}, False), (USUAL, True)):
+        raws = [RawObject(id=Id(7, 3, place), properties=properties) for place in range(20)]
+        for piece in Client(raws).pieces(limit=100, timeout=0.0):
+            drafter.add(piece)
+        assert drafter.taken() is not None
+        assert drafter.mostly_usual is mostly_usual
+        asked = [drafter.wants_pieces() for _ in range(2 * TRY_AGAIN)]
+        assert sum(asked) == (len(asked) if mostly_usual else 2)
+    assert not any(Drafter(TOPIC, KEY, SEARCHED).wants_pieces() for _ in range(TRY_AGAIN))
 
 
 def test_what_comes_again_is_left_out() -> None:

@@ -101,6 +101,7 @@ def test_what_was_read_by_killed_processes_is_indexed_once_and_in_order(
     kills: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(remote, "RESTART_SECONDS", 0.1)
+    monkeypatch.setattr(remote, "LONGEST_RESTART", 0.2)
     count = 1_500 * kills
     storage: Any = NumberedStorage(count, SLOW)
     killed: list[int] = []

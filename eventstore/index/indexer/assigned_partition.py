@@ -58,7 +58,10 @@ class OpenPartition:
         """Yield what was read next, wherever it is read."""
         if self.remote is not None:
             return self.remote.pieces(limit=limit, timeout=timeout)
-        return pieces_of(self.reader, limit=limit, timeout=timeout)
+        if self.drafter.wants_pieces():
+            return pieces_of(self.reader, limit=limit, timeout=timeout)
+        found = self.reader.read(limit=limit, timeout=timeout)
+        return iter([found] if found else [])
 
     def close(self) -> None:
         """Close the reader, wherever it is."""

@@ -132,14 +132,18 @@ class Readers:
         opened.at = prepared.last
         self.queue.put(Batch(opened=opened, prepared=prepared))
         opened.full = opened.full + 1 if len(prepared) >= min(MUCH, limit) else 0
-        if opened.full >= OFTEN_MUCH:
+        if opened.remote is not None and not opened.drafter.mostly_usual:
+            self._come_home(opened)
+        elif opened.full >= OFTEN_MUCH:
             self._move_out(opened)
         return 0.0
 
     def _move_out(self, opened: OpenPartition) -> None:
-        """Have a partition with much to read read by another process, if one is ready, and if it can do that."""
+        """Have a partition with much to read read by another process, if one is ready, and if that gains anything: to move
+        whole messages costs as much as to parse them."""
         assigned = opened.assigned
-        if opened.remote is not None or assigned.stays or assigned.narrowing.suspects or not opened.drafter.usual:
+        trouble = assigned.stays or assigned.failures or assigned.narrowing.suspects
+        if opened.remote is not None or trouble or not opened.drafter.mostly_usual:
             return
         process = self.processes.one()
         if process is not None and opened.at is not None:
@@ -147,12 +151,14 @@ class Readers:
             opened.reader.close()
 
     def _come_home(self, opened: OpenPartition) -> None:
-        """Read the partition in this process again, which is told of news at once. Little comes at present."""
+        """Read the partition in this process again: little comes at present, of which it is told at once, or what comes is to
+        be looked at here."""
         remote, opened.remote = opened.remote, None
         if remote is not None and opened.at is not None:
             remote.close()
             opened.reader = self.storage.log.open_reader(opened.at.topic, opened.at.partition, after=opened.at)
             opened.reader.call_on_news(partial(self.schedule.hurry, opened.assigned))
+            opened.full = 0
 
     def _draft(self, opened: OpenPartition, piece: Piece | UsualPiece | Sequence[Message]) -> None:
         assigned = opened.assigned

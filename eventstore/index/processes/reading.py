@@ -7,12 +7,13 @@ left to the indexer: when that ends, or is killed, the connection ends, and with
 import logging
 import os
 import pickle
-import queue
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from eventstore.envelope.usual import UsualPiece, UsualTimes, usual_piece
@@ -36,6 +37,8 @@ from eventstore.model.pieces import Piece, pieces_of
 from eventstore.model.storage import Storage
 
 LEAVE_SECONDS = 2.0
+THREADS, HELD_UP = 8, 1.0
+"""Threads that do what is asked, and how many seconds one may take until another one goes on beside it."""
 MOST_LOGGED = 100
 
 
@@ -50,16 +53,22 @@ class Logged(logging.Handler):
         self.records.append((record.levelno, f"{record.name}: {record.getMessage()}"))
 
     def taken(self) -> list[tuple[int, str]]:
-        return [self.records.popleft() for _ in range(len(self.records))]
+        found: list[tuple[int, str]] = []
+        with suppress(IndexError):  # another thread may take them
+            while True:
+                found.append(self.records.popleft())
+        return found
 
 
 class Reading:
-    """Does what it is asked, one request after the other. A reader that has failed stays so, and tells its error again."""
+    """Does what it is asked. A reader that has failed stays so, and tells its error again. Thread-safe, but each reader is one
+    thread's at a time."""
 
     def __init__(self, connection: Connection, storage: Storage, logged: Logged) -> None:
         self._connection, self._storage, self._logged = connection, storage, logged
         self._readers: dict[int, tuple[Reader, UsualTimes]] = {}
         self._failed: dict[int, tuple[str, str]] = {}
+        self._sending = threading.Lock()
 
     def do(self, request: Request) -> None:
         match request:
@@ -68,7 +77,8 @@ class Reading:
             case Read(number, limit, timeout):
                 packed = self._guarded(number, lambda: self._read(number, limit, timeout))
                 failed = Reply(number, [], self._failed.get(number), self._logged.taken())
-                self._connection.send_bytes(packed or encode(failed))
+                with self._sending:
+                    self._connection.send_bytes(packed or encode(failed))
             case Close(number):
                 self._failed.pop(number, None)
                 self._guarded(number, lambda: self._close(number))
@@ -112,19 +122,68 @@ class Reading:
         return b""
 
 
+class Requests:
+    """Gives out what was asked: to one thread at a time, since threads that read side by side only take turns at each message.
+
+    What takes longer than ``HELD_UP`` does not count: a broker that does not answer holds up its own partitions alone. The
+    requests to one reader are done one after the other.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked: dict[int, deque[Request]] = {}
+        """The requests to each reader, the first of which may be under way."""
+        self._ready: deque[int] = deque()
+        """The readers with a request that nobody does."""
+        self._begun: dict[int, float] = {}
+        """When those that are under way began, in monotonic seconds."""
+
+    def put(self, request: Request) -> None:
+        with self._changed:
+            waiting = self._asked.setdefault(request.number, deque())
+            waiting.append(request)
+            if len(waiting) == 1:
+                self._ready.append(request.number)
+                self._changed.notify()
+
+    def next(self) -> Request:
+        """Wait for the next request. Call ``done`` with it afterwards."""
+        with self._changed:
+            while not self._ready or any(time.monotonic() - at < HELD_UP for at in self._begun.values()):
+                self._changed.wait(HELD_UP if self._ready else None)
+            number = self._ready.popleft()
+            self._begun[number] = time.monotonic()
+            return self._asked[number][0]
+
+    def done(self, request: Request) -> None:
+        with self._changed:
+            del self._begun[request.number]
+            waiting = self._asked[request.number]
+            waiting.popleft()
+            if waiting:
+                self._ready.append(request.number)
+            else:
+                del self._asked[request.number]
+            self._changed.notify()
+
+
 def main(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     logging.getLogger().addHandler(logged := Logged())
     connection = Connection(descriptor)
-    open_storage: Callable[[], Storage] = pickle.loads(connection.recv_bytes())  # noqa: S301 -- from the indexer itself
-    storage = open_storage()
-    asked: queue.SimpleQueue[Request] = queue.SimpleQueue()
-    threading.Thread(target=_serve, args=(Reading(connection, storage, logged), asked), daemon=True).start()
+    try:
+        storage = _opened(connection)
+    except (EOFError, OSError):
+        os._exit(0)  # the indexer has ended meanwhile
+    requests = Requests()
+    reading = Reading(connection, storage, logged)
+    for _ in range(THREADS):
+        threading.Thread(target=_serve, args=(reading, requests), daemon=True).start()
     try:
         connection.send_bytes(encode(Reply(READY, [])))
         while True:
-            asked.put(decode_request(connection.recv_bytes()))
+            requests.put(decode_request(connection.recv_bytes()))
     except (EOFError, OSError):
         leaving = threading.Thread(target=storage.close, daemon=True)
         leaving.start()
@@ -132,10 +191,21 @@ def main(descriptor: int) -> None:
         os._exit(0)
 
 
-def _serve(reading: Reading, asked: "queue.SimpleQueue[Request]") -> None:
+def _opened(connection: Connection) -> Storage:
+    opener = connection.recv_bytes()
+    try:
+        open_storage: Callable[[], Storage] = pickle.loads(opener)  # noqa: S301 -- from the indexer itself
+        return open_storage()
+    except Exception as error:  # noqa: BLE001 -- said in one line, without what its text may quote
+        sys.exit(f"The reading process cannot open the event store: {words_of(error)}.")
+
+
+def _serve(reading: Reading, requests: Requests) -> None:
     try:
         while True:
-            reading.do(asked.get())
+            request = requests.next()
+            reading.do(request)
+            requests.done(request)
     finally:
         os._exit(1)  # the indexer is gone, or would wait for answers that never come
 

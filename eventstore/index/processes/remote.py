@@ -3,13 +3,15 @@
 import logging
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from itertools import count
 from multiprocessing.connection import Connection
 
@@ -27,8 +29,10 @@ ANSWER_SECONDS = 60.0
 MOST_AHEAD = 4
 """While a process has more readers than this, none of them reads ahead: each batch may take some megabytes."""
 END_SECONDS = 3.0
-RESTART_SECONDS = 2.0
-"""From the end of a process that was not asked to, until another one is started."""
+RESTART_SECONDS, LONGEST_RESTART = 2.0, 300.0
+"""From the end of a process that was not asked to, until another one is started. Twice as long each time in a row."""
+PROVEN = 20
+"""Batches after which a process has shown that it can live."""
 IDLE_SECONDS = 30.0
 """A process without a reader ends after this time: it takes some 70 MB."""
 
@@ -45,19 +49,29 @@ class Process:
     """One reading process. Thread-safe. ``end`` it, and it ends by itself once it has had no reader for ``IDLE_SECONDS``."""
 
     def __init__(self, open_storage: Callable[[], Storage]) -> None:
+        opener = pickle.dumps(open_storage)
         ours, its = socket.socketpair()
-        command = [sys.executable, "-m", "eventstore.index.processes.reading", str(its.fileno())]
-        with its:
+        # -P: nothing of the folder in which it happens to be started.
+        command = [sys.executable, "-P", "-m", "eventstore.index.processes.reading", str(its.fileno())]
+        with its, _signals_held():
             # A new program at once: nothing of the client's threads and locks is in it.
             self._process = subprocess.Popen(command, pass_fds=(its.fileno(),), stdin=subprocess.DEVNULL, env=_environment())
-        self._connection = Connection(ours.detach())
+        self._socket, self._connection = ours, Connection(os.dup(ours.fileno()))
         self._lock = threading.Lock()
         self._numbers = count()
         self._answers: dict[int, Future[Reply]] = {}
         self._readers: set[int] = set()
         self._idle_since = time.monotonic()
         self.ready = self.gone = self.failed = False
-        self._connection.send_bytes(pickle.dumps(open_storage))
+        self.batches = 0
+        """How many batches it has given."""
+        try:
+            self._connection.send_bytes(opener)
+        except OSError:
+            self._close()
+            self.kill()
+            self._process.wait()
+            raise
         threading.Thread(target=self._receive, name="index process", daemon=True).start()
 
     @property
@@ -103,13 +117,17 @@ class Process:
         except OSError as error:
             raise _gone() from error
 
-    def end(self) -> None:
-        """Have it end, and wait for that. Calling it twice is harmless."""
+    def ask_to_end(self) -> None:
+        """Have it end. Calling it twice is harmless. The connection is closed by the thread that reads it."""
         self.gone = True
-        with self._lock:
-            self._connection.close()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def end(self, seconds: float = END_SECONDS) -> None:
+        """Have it end, and wait for that, or kill it after so many seconds. Calling it twice is harmless."""
+        self.ask_to_end()
         try:
-            self._process.wait(END_SECONDS)
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -134,7 +152,13 @@ class Process:
                 self._answers.clear()
             for answer in answers:
                 answer.set_exception(_gone())
-            self._process.poll() if self._connection.closed else self.end()
+            self.end()
+            self._close()
+
+    def _close(self) -> None:
+        with self._lock:
+            self._connection.close()
+            self._socket.close()
 
     def _take(self, reply: Reply) -> None:
         for level, text in reply.logged:
@@ -144,6 +168,7 @@ class Process:
             return
         with self._lock:
             answer = self._answers.pop(reply.number, None)
+        self.batches += bool(reply.found)
         if answer is not None:
             answer.set_result(reply)
 
@@ -190,14 +215,14 @@ class Processes:
         self._most = most if self._open_storage is not None else 0
         self._lock = threading.Lock()
         self._running: list[Process] = []
-        self._not_before = 0.0
+        self._not_before, self._failures = 0.0, 0
 
     def one(self) -> Process | None:
         """Return the process with the fewest readers; ``None`` if none is ready yet. Those that are missing are started."""
         with self._lock:
-            if any(process.failed for process in self._running):
-                self._not_before = time.monotonic() + RESTART_SECONDS
-            self._running = [process for process in self._running if not process.gone]
+            if failed := [process for process in self._running if process.failed]:
+                self._note_failure(failed)
+            self._running = [process for process in self._running if not (process.gone or process.failed)]
             if len(self._running) < self._most and time.monotonic() >= self._not_before:
                 self._start()
             return min((process for process in self._running if process.ready), key=len, default=None)
@@ -206,15 +231,36 @@ class Processes:
         assert self._open_storage is not None
         try:
             self._running.append(Process(self._open_storage))
-        except OSError as error:
-            self._not_before = time.monotonic() + RESTART_SECONDS
+        except (OSError, pickle.PicklingError, AttributeError, TypeError) as error:
             log.warning("A reading process cannot be started (%s): the indexer's own process reads.", type(error).__name__)
+            self._note_failure([])
 
-    def end(self) -> None:
+    def _note_failure(self, failed: Collection[Process]) -> None:
+        """Note that these have ended unasked, or that none could be started. Wait longer each time, unless they worked."""
+        self._failures = 1 if any(process.batches >= PROVEN for process in failed) else self._failures + 1
+        pause = min(RESTART_SECONDS * 2.0 ** (self._failures - 1), LONGEST_RESTART)
+        self._not_before = time.monotonic() + pause
+        log.info("The indexer's own process reads. Another reading process is started in %.0f seconds or later.", pause)
+
+    def end(self, seconds: float = END_SECONDS) -> None:
+        """End all of them, side by side, within so many seconds."""
         with self._lock:
             running, self._running, self._most = self._running, [], 0
+        deadline = time.monotonic() + seconds
         for process in running:
-            process.end()
+            process.ask_to_end()
+        for process in running:
+            process.end(max(0.0, deadline - time.monotonic()))
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """What is started within holds these signals back, also while it does not ignore them yet."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _environment() -> dict[str, str]:

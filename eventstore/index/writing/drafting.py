@@ -32,6 +32,10 @@ _NAMES = ("ids", "times", "correlations", "causations", "sizes", "flags", "schem
 """The columns that a message's event fills, other than those that the reader fills."""
 
 
+TRY_AGAIN = 16
+"""Of a partition whose events need a closer look, every so many reads are tried side by side."""
+
+
 class Ways(Struct, frozen=True, kw_only=True):
     """How the messages of an index are read. ``values_of`` gives an event's searchable values, if any are declared."""
 
@@ -53,12 +57,23 @@ class Drafter:
         )
         self.usual = not (topic.derived or values or (mapping is not None and mapping.before_envelope))
         """Whether the topic's usual events can go straight to columns."""
+        self.mostly_usual = self.usual
+        """Whether most events that were last added did so, as far as it was tried."""
+        self._usual_events = self._whole_events = self._reads = 0
+
+    def wants_pieces(self) -> bool:
+        """Return whether to have the next read in pieces. Whole messages cost less where they are needed anyway."""
+        self._reads += 1
+        return self.mostly_usual or (self.usual and self._reads % TRY_AGAIN == 0)
 
     def add(self, piece: Piece | UsualPiece | Sequence[Message]) -> None:
         """Add what was read next. Raises ``StoreUnreachable`` as ``events_in`` does; the batch is of no use then."""
         if isinstance(piece, Piece):
             read = usual_piece(piece, self._times) if self.usual else piece.messages()
             piece = pack(read) if isinstance(read, UsualPiece) else read
+        left = len(piece.whole) if isinstance(piece, UsualPiece) else len(piece)
+        self._whole_events += left
+        self._usual_events += len(piece) - left
         if not isinstance(piece, UsualPiece):
             self.add_prepared(self._prepare_whole(piece))
         elif (before := self._merger.add(piece)) is not None:
@@ -73,6 +88,9 @@ class Drafter:
         """Return what was added since the last call as one batch; ``None`` if nothing was."""
         self._flush()
         parts, self._parts = self._parts, []
+        if self._usual_events or self._whole_events:
+            self.mostly_usual = self._usual_events >= self._whole_events
+            self._usual_events = self._whole_events = 0
         return joined(parts) if parts else None
 
     def _flush(self) -> None:

@@ -1,6 +1,5 @@
 """Keep the index up with every watched topic, and see from time to time how far behind every subscription is."""
 
-import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.delivery.tracks import Tracks
 from eventstore.index.indexer.run import BATCH, PATIENCE, THREADS, Following, index_until_caught_up, run_until_stopped
 from eventstore.index.indexer.throughput import IndexerStatus
+from eventstore.index.processes.room import default_processes
 from eventstore.index.second_pass.run import Passing, pass_all, passing
 from eventstore.index.tables.sql import MOST_EVENTS
 from eventstore.management.configured import configured_storage, error_message
@@ -96,11 +96,6 @@ class Command(BaseCommand):
                 raise CommandError(error_message(error, said)) from error
             finally:
                 storage.close()
-
-
-def default_processes() -> int:
-    """Return 2 where this process may use two processors: one then reads while the other writes."""
-    return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def _advance(bar: "tqdm[Any]", events: int) -> None:

@@ -47,7 +47,7 @@ Pieces = Iterator[Piece | Sequence[Message]]
 
 @runtime_checkable
 class ReadsPieces(Protocol):
-    """A reader that can give out parts alone. It is read by ``pieces`` or by ``read``, not by both."""
+    """A reader that can give out parts alone. Each time it is read by ``pieces`` or by ``read``."""
 
     def pieces(self, *, limit: int, timeout: float) -> Pieces:
         """Yield what ``Reader.read`` would return, in pieces of at most ``MOST_IN_A_PIECE``.

@@ -104,8 +104,10 @@ class Gathering:
         positions, raws, incarnation = self._messages.positions, parts.raws, self._messages.incarnation
         topic, partition = positions.topic, positions.partition
 
+        made = Messages(topic, partition, lambda ledger: incarnation, every_ledger=True)
+
         def whole(place: int) -> Message:
-            return Messages(topic, partition, lambda ledger: incarnation, every_ledger=True).of(raws[place])
+            return made.of(raws[place])
 
         return Piece(
             topic=topic, partition=partition, tokens=parts.tokens, keys=parts.keys, properties=parts.properties,
