@@ -22,10 +22,11 @@ LOOK, PROBE = {"type": "look"}, {"type": "probe"}
 PROBE_EVERY = 3.0
 ANSWERS_WITHIN = 2.0
 """Seconds for one step of a talk with Redis."""
+ENDS_WITHIN = 3.0
 AGAIN_AFTER = 1.0
 """Seconds after a failure."""
 LEAST_PAUSE = 0.05
-"""Seconds between two hints of one process: any number of changes meanwhile are one."""
+"""Seconds between two hints that a process sends, or hears: any number of changes meanwhile are one."""
 
 
 class Carrier:
@@ -44,8 +45,13 @@ class Carrier:
         self._main: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._echo = asyncio.Event()
+        self._news = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
         self._thread.start()
+
+    @property
+    def hears(self) -> bool:
+        return self._heard is not None
 
     def send(self) -> None:
         """Have the others look again. For any thread; waits for nothing, and cannot fail."""
@@ -60,12 +66,12 @@ class Carrier:
         return self._nothing_due.wait(seconds)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread. Waits for it a moment: it may be looking up a name, which nothing interrupts."""
         self._ending.set()
         with self._lock:
             if self._loop is not None and self._main is not None:
                 self._loop.call_soon_threadsafe(self._main.cancel)
-        self._thread.join()
+        self._thread.join(ENDS_WITHIN)
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -82,7 +88,7 @@ class Carrier:
         from channels_redis.pubsub import RedisPubSubChannelLayer
 
         layer = RedisPubSubChannelLayer(hosts=[_connection(self._host)], prefix=PREFIX, serializer_format="json")
-        self._wake, self._echo = asyncio.Event(), asyncio.Event()
+        self._wake, self._echo, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
         with self._lock:
             self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
             if self._due:
@@ -95,6 +101,10 @@ class Carrier:
                 both.create_task(self._keep_sending(layer, own))
                 if own:
                     both.create_task(self._keep_listening(layer, own))
+                    both.create_task(self._keep_telling())
+        except Exception as error:
+            self.seen.fails(_first(error))  # here, since the loop ends only after a name that it looks up is found, or not
+            raise
         finally:
             with self._lock:
                 self._loop = None
@@ -137,7 +147,6 @@ class Carrier:
         self.seen.answers()
 
     async def _keep_listening(self, layer: "RedisPubSubChannelLayer", own: str) -> None:
-        assert self._heard
         while True:
             try:
                 said = await layer.receive(own)
@@ -147,7 +156,16 @@ class Carrier:
                 self._echo.set()
             else:
                 HINTS.labels("heard").inc()
-                self._heard()
+                self._news.set()
+
+    async def _keep_telling(self) -> None:
+        """Any number of hints within a moment are one, whoever publishes them."""
+        assert self._heard
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            self._heard()
+            await asyncio.sleep(LEAST_PAUSE)
 
     def _give_up(self) -> None:
         """What is due and was not sent is lost: others ask the database within a second."""

@@ -19,7 +19,10 @@ NO_RIGHTS = frozenset({"last_login"})
 
 def tell(**_: Any) -> None:
     """Say that an account, a right, a session, a token, a case or a reveal has changed, as soon as it is committed."""
-    transaction.on_commit(_tell_now)
+    connection = transaction.get_connection()
+    here = set(connection.savepoint_ids)
+    if not any(asked is _tell_now and within <= here for within, asked, *_ in connection.run_on_commit):  # once is enough
+        transaction.on_commit(_tell_now)
 
 
 def listen() -> None:

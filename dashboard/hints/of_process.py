@@ -1,5 +1,9 @@
-"""This process's carrier of hints, made on first use; none where no Redis is set up."""
+"""This process's carrier of hints, made on first use; none where no Redis is set up.
 
+It is a thread, which no fork takes along: a process that was forked makes its own.
+"""
+
+import os
 import threading
 from collections.abc import Callable
 
@@ -15,8 +19,11 @@ _carrier: Carrier | None = None
 
 
 def listen(heard: Callable[[], object]) -> None:
-    """Call ``heard``, in a thread of its own, whenever a process says that something has changed. Before any ``send``."""
-    _made(heard)
+    """Call ``heard``, in a thread of its own, whenever a process says that something has changed. A carrier that was made only
+    to send ends."""
+    if (carrier := _made(heard)) is not None and not carrier.hears:
+        close()
+        _made(heard)
 
 
 def send() -> None:
@@ -56,3 +63,12 @@ def _made(heard: Callable[[], object] | None = None) -> Carrier | None:
         if _carrier is None:
             _carrier = Carrier(settings.REDIS, heard)
         return _carrier
+
+
+def _forget() -> None:
+    """In a process that was forked: the thread is the parent's, and so may be whoever had the lock."""
+    global _carrier, _lock
+    _carrier, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)

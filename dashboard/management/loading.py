@@ -5,6 +5,8 @@ from importlib import import_module
 
 from django.db import connections
 
+from dashboard.hints import of_process
+
 NEEDED = (
     "autobahn.websocket.protocol",
     "channels.routing",
@@ -30,5 +32,6 @@ def load_for_children() -> None:
     for name in NEEDED:
         import_module(name)
     connections.close_all()
+    of_process.close()  # making the demo's people has told others, if there is Redis
     gc.collect()
     gc.freeze()

@@ -47,10 +47,24 @@ def taking_texts_in_parts(application: Application) -> Application:
 
 
 def _write(protocol: Any, parts: Sequence[bytes]) -> None:
-    """Write one frame, as autobahn writes one that is neither compressed nor masked."""
+    """Write one frame, as autobahn writes one that is neither compressed nor masked. It writes any other by itself."""
     if protocol.state != WebSocketProtocol.STATE_OPEN:
         raise Disconnected("Attempt to send on a closed protocol")
-    protocol.transport.writeSequence([_header(sum(map(len, parts))), *parts])
+    size = sum(map(len, parts))
+    if _is_plain(protocol, size):
+        protocol.transport.writeSequence([_header(size), *parts])
+    else:
+        protocol.sendMessage(b"".join(parts), False)
+
+
+def _is_plain(protocol: Any, size: int) -> bool:
+    """Whether autobahn does nothing with such a text but write it. If it has other names for that by now, nobody knows."""
+    try:
+        waits, changes = bool(protocol.send_queue), protocol._perMessageCompress is not None or protocol.maskServerFrames
+        cuts, most = protocol.autoFragmentSize > 0, protocol.maxMessagePayloadSize
+    except AttributeError:
+        return False
+    return not (waits or changes or cuts or 0 < most < size)
 
 
 def _header(size: int) -> bytes:

@@ -114,3 +114,22 @@ def test_what_decides_nothing_is_not_told(told: list[str]) -> None:
     assert ApiToken.objects.get().last_used is not None
     assert tokens.revoke("another") is False
     assert told == []
+
+
+def test_whatever_a_transaction_changes_is_told_once(told: list[str]) -> None:
+    for _ in range(3):
+        _session()
+    told.clear()
+    LoginSession.objects.all().delete()
+    assert told == ["told"]
+
+
+def test_what_is_rolled_back_within_a_transaction_takes_no_other_hint_along(told: list[str]) -> None:
+    first, second = _session_ended(), _session_ended()
+    told.clear()
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            first()
+            raise ZeroDivisionError
+        second()
+    assert told == ["told"]

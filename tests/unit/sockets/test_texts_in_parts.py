@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from autobahn.exception import Disconnected
 from autobahn.twisted.websocket import WebSocketServerProtocol
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from dashboard.sockets import texts_in_parts
 
@@ -25,6 +26,15 @@ class Protocol:
 
     def __init__(self, state: int = WebSocketServerProtocol.STATE_OPEN) -> None:
         self.state, self.transport = state, Transport()
+        self.send_queue: list[object] = []
+        self._perMessageCompress: object = None
+        self.maskServerFrames = False
+        self.autoFragmentSize = self.maxMessagePayloadSize = 0
+        self.by_itself: list[bytes] = []
+
+    def sendMessage(self, payload: bytes, binary: bool) -> None:
+        assert not binary
+        self.by_itself.append(payload)
 
 
 def written_by_autobahn(text: bytes) -> bytes:
@@ -53,3 +63,47 @@ def test_on_a_connection_that_is_closed_it_fails_as_any_text_does() -> None:
     with pytest.raises(Disconnected):
         texts_in_parts._write(protocol, [b"x"])
     assert protocol.transport.written == b""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"send_queue": [(b"x", True)]},
+        {"_perMessageCompress": object()},
+        {"maskServerFrames": True},
+        {"autoFragmentSize": 1_000},
+        {"maxMessagePayloadSize": 2},
+    ],
+)
+def test_where_autobahn_does_more_with_it_it_writes_the_whole_text_itself(given: dict[str, Any]) -> None:
+    protocol = Protocol()
+    vars(protocol).update(given)
+    texts_in_parts._write(protocol, [b"ab", b"c"])
+    assert (protocol.by_itself, protocol.transport.written) == ([b"abc"], b"")
+
+
+def test_where_autobahn_has_other_names_for_that_it_writes_the_whole_text_itself() -> None:
+    protocol = Protocol()
+    del protocol._perMessageCompress
+    texts_in_parts._write(protocol, [b"ab", b"c"])
+    assert (protocol.by_itself, protocol.transport.written) == ([b"abc"], b"")
+
+
+def test_what_daphne_is_told_to_send_goes_this_way_on_a_connection_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WebSocketProtocol, "serverSend", WebSocketProtocol.serverSend)
+
+    async def nothing(*_: Any) -> None:
+        """An application."""
+
+    texts_in_parts.taking_texts_in_parts(nothing)
+    factory = WebSocketFactory(None, protocols=[])
+    factory.protocol = WebSocketProtocol
+    factory.setProtocolOptions(maxMessagePayloadSize=1_000_000)
+    connection = WebSocketProtocol()
+    connection.factory, connection.client_addr = factory, None
+    WebSocketServerProtocol._connectionMade(connection)
+    connection.state, connection.transport = WebSocketServerProtocol.STATE_OPEN, Transport()
+    for text in (texts_in_parts.TextInParts([b"ab", b"c"]), "abc"):
+        connection.handle_reply({"type": "websocket.send", "text": text})
+    assert connection.transport.written == 2 * written_by_autobahn(b"abc")
+    assert texts_in_parts._is_plain(connection, 3)
