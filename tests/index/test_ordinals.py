@@ -1,13 +1,17 @@
 """From positions to ordinals: at, before, between and behind what is indexed, in one block and in many."""
 
 import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from msgspec.structs import replace
 
+from eventstore.drivers.meanwhile import asking_once
+from eventstore.extent import one_answer
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after, ordinals_after
-from eventstore.index.lookup.pointers import last_ordinals, ordinals_at
+from eventstore.index.lookup.pointers import last_ordinals, ordinals_at, pointers_at, published_at
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.writing.partition import Memory, open_partition
@@ -121,3 +125,13 @@ def test_any_positions_are_where_a_plain_list_says(seed: int) -> None:
 def test_asking_for_nothing_is_answered_with_nothing() -> None:
     partition = partition_with(1)
     assert (ordinals_after(partition, []), last_ordinals(partition.pk, []), ordinals_at(partition.pk, [])) == ({}, [], {})
+
+
+@pytest.mark.parametrize("kept", [one_answer, asking_once])
+def test_an_event_behind_what_was_kept_of_its_block_is_found(kept: Callable[[], AbstractContextManager[None]]) -> None:
+    partition = partition_with(10, 20)
+    with kept():
+        assert len(pointers_at([(partition.pk, 0), (partition.pk, 1)])) == 2
+        partition_with(30)
+        assert list(published_at([(partition.pk, 2)])) == [(partition.pk, 2)]
+        assert [pointer.ordinal for pointer in pointers_at([(partition.pk, 1), (partition.pk, 2)])] == [1, 2]

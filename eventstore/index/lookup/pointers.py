@@ -37,7 +37,7 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
         return []
     partitions = _live(frozenset(partition for partition, _ in places))
     wanted = [place for place in places if place[0] in partitions]
-    blocks = open_blocks({(partition, ordinal - ordinal % FULL) for partition, ordinal in wanted})
+    blocks = _blocks_with(wanted)
     there = [(place, *found) for place in wanted if (found := _within(blocks, place))]
     streams = _streams(frozenset(columns.streams[number] for _, columns, number in there) - {0})
     anomalies = _anomalies(tuple(place for place, _, _ in there))
@@ -88,6 +88,23 @@ def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
     return found
 
 
+def _blocks_with(places: Iterable[PlaceOf]) -> Blocks:
+    """Return the blocks in which these events lie. One that was kept, and has grown since by one of them, is read anew."""
+    last: dict[PlaceOf, int] = {}
+    for partition, ordinal in places:
+        number = ordinal % FULL
+        last[partition, ordinal - number] = max(number, last.get((partition, ordinal - number), 0))
+    kept = once(open_blocks, dict[PlaceOf, Columns]).keys() | _blocks_of_answer().keys()
+    blocks = open_blocks(last)
+    grown = {place for place in kept & blocks.keys() if len(blocks[place]) <= last[place]}
+    if not grown:
+        return blocks
+    for place in grown:
+        once(open_blocks, dict[PlaceOf, Columns]).pop(place, None)
+        _blocks_of_answer().pop(place, None)
+    return {**blocks, **open_blocks(grown)}
+
+
 def last_ordinals(partition: int, tokens: Sequence[str]) -> list[int]:
     """Do as ``last_ordinals_in``, for tokens of one partition."""
     return last_ordinals_in([(partition, token) for token in tokens])
@@ -129,7 +146,7 @@ def time_of(microseconds: int) -> datetime:
 def published_at(places: Iterable[PlaceOf]) -> Mapping[PlaceOf, tuple[str, datetime]]:
     """Return the token of the event at each of these places, and when it was published. Places that have none are left out."""
     wanted = set(places)
-    blocks = open_blocks({(partition, ordinal - ordinal % FULL) for partition, ordinal in wanted})
+    blocks = _blocks_with(wanted)
     found = {}
     for place in wanted:
         there = _within(blocks, place)

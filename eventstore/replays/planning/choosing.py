@@ -130,11 +130,17 @@ def _bounds(
     return Bounds(
         first=first,
         end=end,
-        first_token=tokens.get((one.row.pk, first), ""),
-        last_token=tokens.get((one.row.pk, end - 1), ""),
+        first_token=_token(tokens, one, first),
+        last_token=_token(tokens, one, end - 1),
         ordinals=ordinals,
         build=one.row.pk,
     )
+
+
+def _token(tokens: Mapping[tuple[int, int], str], one: There, ordinal: int) -> str:
+    if not (token := tokens.get((one.row.pk, ordinal))):
+        raise InvalidReplay(f"The index of {one.row.topic} has just changed. Plan this again.")
+    return token
 
 
 def _single(found: Iterable[tuple[There, Sequence[int]]], trimmed: int = 0, missing: Sequence[str] = ()) -> Choice:
