@@ -1,5 +1,6 @@
 """Reading the chosen events of a share, in order: a few by their positions, many with a reader."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from eventstore.replays.order import Bounds, ReplayOrder
 from eventstore.replays.sending.portions import Portion, judge_of, portion_of
 
 FETCHED_AT_ONCE = 200
+AHEAD_SECONDS = 20.0
+"""How long what was fetched ahead is kept for a share of this process. Another one may have taken it, for hours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,13 +56,18 @@ _ahead: dict[tuple[str, int], Sequence[Source]] = {}
 
 @contextmanager
 def begun_ahead(copying: Copying, order: ReplayOrder, job: str, partition: int) -> Iterator[None]:
-    """Begin to fetch what comes first of a share that is not made yet. In here, ``taken_ahead`` returns its sources once."""
+    """Begin to fetch what comes first of a share that is not made yet. In here, ``taken_ahead`` returns its sources once, and
+    nothing after ``AHEAD_SECONDS``."""
     _ahead.clear()
     _ahead[job, partition] = begin(copying, sources_of(order, partition))
+    end = threading.Timer(AHEAD_SECONDS, taken_ahead, [job, partition])
+    end.daemon = True
+    end.start()
     try:
         yield
     finally:
-        _ahead.pop((job, partition), None)
+        end.cancel()
+        taken_ahead(job, partition)
 
 
 def taken_ahead(job: str, partition: int) -> Sequence[Source] | None:

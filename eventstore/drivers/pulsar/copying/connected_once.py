@@ -24,6 +24,8 @@ from eventstore.model.errors import EventStoreError, ResourceBusy, StoreUnreacha
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.01
+SPARE_SECONDS = 20.0
+"""How long a connection is kept for somebody who is about to need it. An older one may have been dropped, unseen."""
 TAKEN = "ProducerBusy"
 
 
@@ -97,7 +99,7 @@ class ConnectedOnce:
 
 class SpareClient:
     """A client that is connected before it is needed: to connect takes longer than all else that opens a publisher. There is
-    one at most, and whoever takes it closes it. Belongs to a process."""
+    one at most, and whoever takes it closes it. What nobody takes is closed after a while. Belongs to a process."""
 
     def __init__(self, connection: BrokerConnection) -> None:
         self._connection = connection
@@ -105,10 +107,14 @@ class SpareClient:
         self._spare: tuple[int, Callable[[], ConnectedOnce]] | None = None
 
     def get_ready(self, uri: str) -> None:
-        """Begin to connect, unless that was begun and not used."""
+        """Begin to connect, unless that was begun just now and is not used."""
         with self._lock:
             if self._spare is None or self._spare[0] != os.getpid():
-                self._spare = os.getpid(), meanwhile(lambda: ConnectedOnce(self._connection).connect(uri))
+                ready = meanwhile(lambda: ConnectedOnce(self._connection).connect(uri))
+                self._spare = os.getpid(), ready
+                end = threading.Timer(SPARE_SECONDS, self._give_up, [ready])
+                end.daemon = True
+                end.start()
 
     def take(self) -> ConnectedOnce:
         """Return it, or a new one where there is none, or where it could not connect."""
@@ -124,13 +130,24 @@ class SpareClient:
         """Close what nobody has taken."""
         ready = self._taken()
         if ready is not None:
-            with suppress(EventStoreError):
-                ready().close()
+            _close(ready)
 
-    def _taken(self) -> "Callable[[], ConnectedOnce] | None":
+    def _give_up(self, ready: Callable[[], ConnectedOnce]) -> None:
+        with self._lock:
+            if self._spare is None or self._spare[1] is not ready:
+                return
+            self._spare = None
+        _close(ready)
+
+    def _taken(self) -> Callable[[], ConnectedOnce] | None:
         with self._lock:
             spare, self._spare = self._spare, None
         return spare[1] if spare is not None and spare[0] == os.getpid() else None
+
+
+def _close(ready: Callable[[], ConnectedOnce]) -> None:
+    with suppress(EventStoreError):  # it could not connect
+        ready().close()
 
 
 def _ignore(result: Any) -> None:
