@@ -110,7 +110,7 @@ def revealed_rules(profile: AccessProfile, origin: Origin) -> list[MaskingRule]:
 
 
 def is_revealed(profile: AccessProfile, origin: Origin) -> bool:
-    """Whether a reveal shows the profile something of this event that it would not see otherwise."""
+    """Whether a reveal covers something of this event. Rules may show that to everybody."""
     return bool(profile.reveals) and not profile.sees_values and bool(revealed_rules(profile, origin))
 
 

@@ -39,7 +39,7 @@ class EventLine:
     - ``standing``: how the payload stands, as far as this person may know.
     - ``schema_mismatch``: the payload does not fit its schema.
     - ``member``: which event of a batch it is, in words, if its message holds several.
-    - ``revealed``: a reveal shows the person some of its values, or its aggregate's id.
+    - ``revealed``: a reveal covers it for the person; of what the index alone knows: shows its aggregate's id.
     - ``unindexed``: the index has not read the event yet. ``derived``: it is a copy in a derived topic.
     - ``anomalies`` are those that the index found, except those that ``problem`` and ``schema_mismatch`` already express.
     """

@@ -82,7 +82,15 @@ def build_pointer_line(
         problem="unrecognised format: open it to see why" if pointer.unreadable else "",
         missing=missing,
         member=MEMBER.format(number) if (number := pointer.position.member) else "",
+        revealed=not pointer.unreadable and _reveals_id(pointer, profile),
     )
+
+
+def _reveals_id(pointer: Pointer, profile: AccessProfile | None) -> bool:
+    if profile is None or not profile.reveals:
+        return False
+    of = pointer.aggregate_type, pointer.aggregate_id
+    return display_id(*of, profile) != display_id(*of, profile.standing())
 
 
 class _Details(TypedDict, total=False):

@@ -31,8 +31,8 @@ NEW_SHAPE = (
     "new shape</span>"
 )
 REVEALED = (
-    ' <span class="badge badge-warn" data-revealed title="Values of this event are shown to you by a reveal, which is on the '
-    'record."><span aria-hidden="true">◉</span> revealed</span>'
+    ' <span class="badge badge-warn" data-revealed title="A reveal of yours, which is on the record, covers values of this '
+    'event."><span aria-hidden="true">◉</span> revealed</span>'
 )
 WARNING = '<span aria-hidden="true">◆</span>'
 

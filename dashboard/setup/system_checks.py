@@ -27,6 +27,12 @@ FEWEST_CHARACTERS = 8
 PLACEHOLDER = re.compile("change.?me|replace.?(me|this)|your.?secret|insecure|example|placeholder", re.IGNORECASE)
 """What documents and templates of installations have in place of a secret."""
 OTHER_SECRETS = ("EVENTDESK_HASH_KEY", "EVENTDESK_HANDLE_KEY", "EVENTDESK_HOOK_SECRET")
+CHANGED = {
+    "EVENTDESK_HOOK_SECRET": "tell those who check signatures",
+    "EVENTDESK_SECRET_KEY": "everybody logs in once more",
+    "EVENTDESK_HASH_KEY": "searchable values are indexed once more",
+}
+"""Secrets that can be changed, the cheapest first, and what comes of it."""
 GUESSED = "{name} is a text that others can guess: set it to a long random one, and keep it."
 
 
@@ -84,7 +90,18 @@ def same_secrets_problems() -> list[str]:
     """Why secrets that are alike are not taken: whoever learns the one then has the other. Never repeats them."""
     given = {"EVENTDESK_SECRET_KEY": settings.SECRET_KEY_GIVEN, **{name: getattr(settings, name) for name in OTHER_SECRETS}}
     pairs = combinations([name for name, text in given.items() if text], 2)
-    return [f"{one} and {other} are the same text: give each its own." for one, other in pairs if given[one] == given[other]]
+    return [
+        f"{one} and {other} are the same text: {_cheapest_change(one, other)}."
+        for one, other in pairs
+        if given[one] == given[other]
+    ]
+
+
+def _cheapest_change(*names: str) -> str:
+    """Which of the two to change, and what comes of it. A new key of handles would make links on the record unreadable."""
+    keeps = not settings.EVENTDESK_HANDLE_KEY and bool(settings.EVENTDESK.personal_types)
+    left = [name for name in CHANGED if name in names and not (keeps and name == "EVENTDESK_SECRET_KEY")]
+    return f"change {left[0]}, and {CHANGED[left[0]]}"
 
 
 def _can_be_guessed(secret: str) -> bool:

@@ -1,18 +1,21 @@
 """Personal ids in lines, rows and JSON: by their handles wherever publishers repeat them, for whoever sees no values."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from dashboard.privacy import AccessProfile, handle_of
-from dashboard.rendering import aggregate_url, build_line, event_as_json, render_row
+from dashboard.privacy import AccessProfile, Revealed, handle_of
+from dashboard.rendering import aggregate_url, build_line, build_pointer_line, event_as_json, render_row
 from dashboard.rendering.tags import value_tag
 from dashboard.rendering.text import shorten
 from dashboard.sockets.tail.begin import parse_begin
 from dashboard.sockets.tail.opening import meant_by
 from eventstore.config.loading import parse_config
 from eventstore.envelope import read_event
+from eventstore.model import Pointer
 from eventstore.model.events import Event
 from eventstore.streams import Row
 from tests.unit.messages import CE, message
@@ -58,6 +61,26 @@ def test_whoever_sees_values_sees_the_id_and_follows_the_handle(handle: str) -> 
     row = render_row(build_line(Row(event=an_event(), pointer=None, position=an_event().position), ALL))
     assert f'title="{ID}"' in row
     assert f'href="/aggregates/patient/{handle}/"' in row
+
+
+def test_a_line_that_the_index_alone_knows_is_marked_where_a_reveal_shows_its_id(handle: str) -> None:
+    at = datetime.now(UTC) + timedelta(minutes=5)
+    of = Revealed(kind="aggregate", aggregate_type="patient", aggregate_id=ID, until=at)
+    pointer = Pointer(
+        position=an_event().position,
+        ordinal=5,
+        event_id="e-1",
+        type="PatientMoved",
+        time=at,
+        published=at,
+        size=9,
+        version=1,
+        aggregate_type="patient",
+        aggregate_id=ID,
+    )
+    for reveals, shown in (({of}, ID), ({replace(of, aggregate_id="4712")}, handle), (set[Revealed](), handle)):
+        line = build_pointer_line(pointer, profile=replace(LITTLE, reveals=frozenset(reveals)))
+        assert (line.aggregate_id, line.revealed) == (shown, shown == ID)
 
 
 def test_json_for_scripts_has_the_handle(handle: str) -> None:

@@ -130,8 +130,21 @@ def test_no_two_secrets_may_be_the_same_text(settings: Any, pair: tuple[str, str
     one, other = pair
     setattr(settings, other, getattr(settings, one))
     named = " and ".join(name.replace("SECRET_KEY_GIVEN", "EVENTDESK_SECRET_KEY") for name in pair)
-    with pytest.raises(ImproperlyConfigured, match=f"^{named} are the same text: give each its own.$"):
+    with pytest.raises(ImproperlyConfigured, match=f"^{named} are the same text: change EVENTDESK_[A-Z_]+, and ") as raised:
         system_checks.require_serving_settings()
+    assert "change EVENTDESK_HANDLE_KEY" not in str(raised.value), "links that are on the record need it"
+    assert ("change EVENTDESK_HASH_KEY" in str(raised.value)) == (pair == ("EVENTDESK_HASH_KEY", "EVENTDESK_HANDLE_KEY"))
+
+
+def test_a_secret_key_that_handles_are_made_with_is_not_the_one_to_change(settings: Any) -> None:
+    installation(settings)
+    settings.EVENTDESK = parse_config(
+        '[[mapping]]\ntopics = ["patients"]\nkey = "personal"\npersonal_types = ["patient"]\n', "desk.toml"
+    )
+    settings.EVENTDESK_HASH_KEY = settings.SECRET_KEY_GIVEN
+    settings.EVENTDESK_HANDLE_KEY = ""
+    (said,) = system_checks.same_secrets_problems()
+    assert "change EVENTDESK_HASH_KEY" in said
 
 
 HASHED = '[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n'
