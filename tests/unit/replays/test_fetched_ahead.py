@@ -12,7 +12,7 @@ from eventstore.replays.sending.reading import begun_ahead, taken_ahead
 NOTHING: Any = SimpleNamespace(each=lambda: ())
 
 
-def test_it_is_taken_once_and_only_within(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_taken_once_and_only_within() -> None:
     with begun_ahead(cast(Any, None), NOTHING, "job", 0):
         assert taken_ahead("job", 1) is None
         assert taken_ahead("job", 0) == []
@@ -26,7 +26,12 @@ def test_it_is_given_up_where_another_process_has_the_share(monkeypatch: pytest.
     monkeypatch.setattr(reading, "AHEAD_SECONDS", 0.02)
     given_up = threading.Event()
     plain = reading.taken_ahead
-    monkeypatch.setattr(reading, "taken_ahead", lambda *of: (plain(*of), given_up.set()))
+
+    def noted(job: str, partition: int) -> None:
+        plain(job, partition)
+        given_up.set()
+
+    monkeypatch.setattr(reading, "taken_ahead", noted)
     with begun_ahead(cast(Any, None), NOTHING, "job", 0):
         assert given_up.wait(20)
         assert plain("job", 0) is None
