@@ -96,10 +96,8 @@ def acts(
     text: str = "",
     on: Resource | Q | None = None,
 ) -> Sequence[Act]:
-    """At most ``limit`` acts, newest first, begun before the act numbered ``before``; see ``Wanted``.
-
-    Asked once for a page: what the page itself notes afterwards is not among them.
-    """
+    """At most ``limit`` acts, newest first, begun before the act numbered ``before``; see ``Wanted``. Asked once for a page:
+    what the page itself notes afterwards is not among them."""
     begun = _begun(Wanted(actor=actor, action=action, text=text, on=on))
     if before is not None:
         begun = begun.filter(number__lt=before)
