@@ -1,7 +1,7 @@
 """A store that a reading process can open: numbered messages, the same wherever they are read, and topics that fail."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,17 +18,17 @@ SLOW = 0.0002
 
 
 class NumberedStorage:
-    """``count`` messages in each partition of each topic."""
+    """``count`` messages in each partition of each topic. From number ``odd_from`` on, none fits an envelope."""
 
     schemas = subscriptions = details = copying = None
     capabilities = LogCapabilities(expected_version=False, detects_known_ids=False, amount_unit="entries")
 
-    def __init__(self, count: int, slow: float = 0.0) -> None:
-        self.count, self.slow = count, slow
+    def __init__(self, count: int, slow: float = 0.0, odd_from: int | None = None) -> None:
+        self.count, self.slow, self.odd_from = count, slow, count if odd_from is None else odd_from
         self.log: Any = self
 
     def opener(self) -> Callable[[], "NumberedStorage"]:
-        return partial(NumberedStorage, self.count, self.slow)
+        return partial(NumberedStorage, self.count, self.slow, self.odd_from)
 
     def topics(self) -> Sequence[Topic]:
         return [Topic(name="numbers", partitions=PARTITIONS)]
@@ -48,7 +48,10 @@ class NumberedStorage:
 
     def read_forward(self, topic: str, partition: int, *, after: Position, inclusive: bool, limit: int) -> Sequence[Message]:
         number = decode(after.token, 3)[1] + (not inclusive)
-        return [message(topic, partition, one) for one in range(number, min(number + limit, self.count))]
+        return self.messages(topic, partition, range(number, min(number + limit, self.count)))
+
+    def messages(self, topic: str, partition: int, numbers: Iterable[int]) -> Sequence[Message]:
+        return [message(topic, partition, number, odd=number >= self.odd_from) for number in numbers]
 
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> "NumberedReader":
         begin = decode(after.token, 3)[1] + 1 if isinstance(after, Position) else 0
@@ -72,7 +75,12 @@ class NumberedReader:
             numbers = range(self.next, min(self.next + MOST_IN_A_PIECE, end))
             time.sleep(self.storage.slow * len(numbers))
             self.next = numbers.stop
-            yield self._piece([message(self.topic, self.partition, number) for number in numbers])
+            yield self._piece(self.storage.messages(self.topic, self.partition, numbers))
+
+    def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        numbers = range(self.next, min(self.next + limit, self.storage.count))
+        self.next = numbers.stop
+        return self.storage.messages(self.topic, self.partition, numbers)
 
     def _piece(self, messages: Sequence[Message]) -> Piece:
         return Piece(
@@ -91,13 +99,13 @@ def place(topic: str, partition: int, number: int) -> Position:
     return Position(topic=topic, partition=partition, token=encode(1, number, 0))
 
 
-def message(topic: str, partition: int, number: int) -> Message:
-    """Return the message; one of a hundred fits no envelope."""
+def message(topic: str, partition: int, number: int, *, odd: bool = False) -> Message:
+    """Return the message; one of a hundred, and each ``odd`` one, fits no envelope."""
     properties = {
         "ce_specversion": "1.0", "ce_id": f"6f1c9d2a-8f0e-4a53-9a5{partition}-0c7d{number:08x}", "ce_type": "counted",
         "ce_source": "/numbers", "ce_time": "2026-01-31T09:20:39.000Z", "ce_aggregatetype": "number",
     }  # fmt: skip
     return Message(
         position=place(topic, partition, number), payload=b"{}", published=PUBLISHED, key=f"k{number % 7}",
-        properties={} if number % 100 == 99 else properties, incarnation="the only one",
+        properties={} if odd or number % 100 == 99 else properties, incarnation="the only one",
     )  # fmt: skip

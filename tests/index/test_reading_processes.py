@@ -13,7 +13,7 @@ import pytest
 from eventstore.config.loading import Config
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.processes import remote
-from eventstore.index.processes.remote import Process, Processes, ProcessGone, ReadingFailed
+from eventstore.index.processes.remote import Process, Processes, ProcessGone, ReadingFailed, RemoteReader
 from eventstore.model.errors import MadeAnew
 from eventstore.model.events import Position
 from eventstore.model.tokens import encode
@@ -128,6 +128,39 @@ def test_what_was_read_by_killed_processes_is_indexed_once_and_in_order(
         ]
     assert not any(is_there(process.pid) for process in PROCESSES)
     assert "trying again" not in caplog.text
+
+
+@pytest.mark.usefixtures("desk_databases")
+@pytest.mark.parametrize("odd_from", [0, 750])
+def test_partitions_whose_events_are_parsed_anyway_are_read_by_the_indexer_itself(
+    odd_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 1_500
+    storage: Any = NumberedStorage(count, odd_from=odd_from)
+    read_by_others: list[Any] = []
+    taken, one = RemoteReader.pieces, Processes.one
+
+    def one_that_is_ready(self: Processes) -> Process | None:
+        assert eventually(lambda: one(self) is not None)
+        return one(self)
+
+    def noted(self: RemoteReader, *, limit: int, timeout: float) -> Iterator[Any]:
+        for piece in taken(self, limit=limit, timeout=timeout):
+            read_by_others.append(piece)
+            yield piece
+
+    PROCESSES.clear()
+    monkeypatch.setattr(remote, "Process", Noted)
+    monkeypatch.setattr(RemoteReader, "pieces", noted)
+    monkeypatch.setattr(Processes, "one", one_that_is_ready)
+    ways: Any = {"on_batch": lambda topic, partition, events: None, "batch": 50, "processes": 2}
+    done = index_until_caught_up(Following(storage=storage, config=Config(), stop=threading.Event(), **ways))
+    assert done == PARTITIONS * count
+    for partition in range(PARTITIONS):
+        tokens = [pointer.position.token for pointer in pointers("numbers", partition)]
+        assert tokens == [encode(1, number, 0) for number in range(count)]
+    assert bool(read_by_others) == bool(PROCESSES) == (odd_from > 0)
+    assert sum(isinstance(piece, list) for piece in read_by_others) <= PARTITIONS
 
 
 PROCESSES: list[Process] = []
