@@ -3,7 +3,8 @@
 - ``carried_5000``, ``carried_10000``, ``carried_20000``: events per second delivered to all scripts together, when so many are
   published a second, from the first publication until the last script has everything; ``…_meanwhile``: the same while events
   were being published.
-- ``carried_min``: the least of them where more is published than fifty scripts get at 300,000 a second. At 5,000 a second
+- ``carried_min``: the least of them where more is published than fifty scripts get at 300,000 a second, and of what is
+  delivered meanwhile at the highest rate. At 5,000 a second
   there are only 250,000 to deliver: ``carried_5000_ratio`` is the delivered part, ``carried_5000_p99_ms`` how late it came.
 - ``carried_counts_exact``: 1 if what each script was given and what it was told to be skipped is what was published.
 """
@@ -14,7 +15,9 @@ from benchmarks.tail_watching import Seen
 RATES = (5_000, 10_000, 20_000)
 """With ``EVENTS`` at its default of 1,000: they are multiples of it."""
 SECONDS = 8
-PATIENCE = 90.0
+SECONDS_OF_HIGHEST = 30
+"""At the highest rate: longer than a tail may be held, so that it is measured what is carried once it is not any more."""
+PATIENCE = 180.0
 TO_CARRY = 300_000
 
 
@@ -22,12 +25,16 @@ def carried(ground: Ground) -> dict[str, float]:
     figures: dict[str, float] = {}
     exact = True
     for rate in RATES:
-        run = watched(ground, "json", rate / 1_000, seconds=SECONDS, patience=PATIENCE)
+        run = watched(
+            ground, "json", rate / 1_000, seconds=SECONDS_OF_HIGHEST if rate == RATES[-1] else SECONDS, patience=PATIENCE
+        )
         exact &= all(_exact(seen, run.published) for seen in run.seen)
         figures |= _figures(f"carried_{rate}", run)
         if ground.viewers * rate < TO_CARRY:
             figures[f"carried_{rate}_ratio"] = sum(seen.events for seen in run.seen) / (run.published * len(run.seen))
     enough = [figures[f"carried_{rate}"] for rate in RATES if ground.viewers * rate >= TO_CARRY]
+    if ground.viewers * RATES[-1] >= TO_CARRY:
+        enough.append(figures[f"carried_{RATES[-1]}_meanwhile"])
     return {**figures, "carried_min": min(enough, default=0.0), "carried_counts_exact": exact}
 
 

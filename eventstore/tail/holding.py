@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from eventstore.model.events import NO_TIME
 from eventstore.tail.ring import Ring
 
 STUCK_SECONDS = 2.0
 """A tail goes on without subscribers that have taken nothing for so long."""
 LONGEST_LAG = timedelta(seconds=10)
-"""It is not held with older events than that: a page that comes would have to wait until the tail has read up to now."""
+"""It is not held with older events than that: a page that comes would have to wait until the tail has read up to now. How old
+they are is seen here, against the freshest that the tail has read: the clocks of publishers may be ahead or behind."""
+LAGS = timedelta(seconds=1)
+"""A tail whose events are older than that has not read up to now."""
 LOOK_EVERY = 0.02
 
 
@@ -40,15 +44,30 @@ class Holding:
     def __init__(self, tail: Held) -> None:
         self._tail = tail
         self.held = False
+        self._freshest: timedelta | None = None
+        """The least time by which our clock was ahead of what was published."""
+        self._age = timedelta(0)
         self._fastest, self._moved_at = -1, 0.0
+
+    @property
+    def lags(self) -> bool:
+        """Whether the tail has probably not read up to now: what was sealed last was old."""
+        return self.held or self._age > LAGS
 
     def wait(self, published: datetime) -> None:
         """Wait with what was published then, until the fastest subscriber has passed half of the ring's events, is stuck, or
         there is none."""
-        while not self._tail.stopped and datetime.now(UTC) - published < LONGEST_LAG and self._is_busy():
+        while not self._tail.stopped and self._age_of(published) < LONGEST_LAG and self._is_busy():
             self.held = True
             time.sleep(LOOK_EVERY)
         self.held = False
+
+    def _age_of(self, published: datetime) -> timedelta:
+        ahead = datetime.now(UTC) - published
+        if published != NO_TIME:
+            self._freshest = ahead if self._freshest is None else min(self._freshest, ahead)
+        self._age = ahead - (self._freshest or timedelta(0))
+        return self._age
 
     def _is_busy(self) -> bool:
         numbers = [number for watcher in self._tail.watching() if (number := watcher.stands_at) is not None]

@@ -91,8 +91,8 @@ class Hub:
         return made_anew
 
     def _begin_now(self, cursor: TailCursor, filter: Filter | None) -> None:
-        """A tail that is held has not read up to now: what it reads up to there is left out."""
-        if cursor.tail.held:
+        """Where the tail has not read up to now, what it reads up to there is left out."""
+        if cursor.tail.holding.lags:
             now = {end.partition: end.last.token if end.last else "" for end in self._log.ends(cursor.topic)}
             cursor.begin_at(filter, now, from_places=False)
         else:

@@ -59,7 +59,7 @@ class TopicTail:
         self._refused: EventStoreError | None = None
         self._forget, self._log, self._told = forget, log, telling(f"The tail of {topic.name} asks the store")
         self.parser = EventParser(read)
-        self._holding = Holding(self)
+        self.holding = Holding(self)
         self.readings = Readings(log, topic.name, read, self)
         self._buffer = ReadBuffer({})
         self._lock = threading.Lock()
@@ -120,7 +120,7 @@ class TopicTail:
     @property
     def held(self) -> bool:
         """Whether it does not read on for now, since all of its watchers are busy."""
-        return self._holding.held
+        return self.holding.held
 
     @property
     def away(self) -> bool:
@@ -162,7 +162,7 @@ class TopicTail:
     def _seal(self) -> None:
         try:
             for messages in self._buffer.sealed():
-                self._holding.wait(messages[-1].published)
+                self.holding.wait(messages[-1].published)
                 entries = tuple(Entry(message, self.parser) for message in messages)
                 ask_for_schemas(entries)
                 self.ring.add(entries, sealed=time.monotonic())

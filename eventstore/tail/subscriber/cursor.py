@@ -68,7 +68,7 @@ class TailCursor:
 
     @property
     def is_behind(self) -> bool:
-        return self.number is None or self._reading is not None or self.tail.held
+        return self.number is None or self._reading is not None or self.tail.held or bool(self.floors)
 
     @property
     def stands_at(self) -> int | None:
@@ -127,7 +127,7 @@ class TailCursor:
         self.requested = {}
 
     def meeting_chunk(self, most: int | None) -> int | None:
-        """The chunk at which the ring goes on from these places; ``None`` if it does not, or has more than ``most`` events."""
+        """The chunk at which the ring goes on from these places; ``None`` if not, or if more than ``most`` events wait."""
         return self.tail.ring.meet(self.places, most)
 
     def join_reading(self) -> bool:

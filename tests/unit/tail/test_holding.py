@@ -1,10 +1,11 @@
 """A tail whose subscribers are all busy waits for the fastest of them, and for nobody who is stuck."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from eventstore.tail import Hub, Start, holding, read_buffer, ring
+from eventstore.tail.holding import Holding
 from eventstore.tail.shared import readings
 from tests.contract.helpers import eventually
 from tests.unit.tail.entries import numbered
@@ -28,6 +29,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def log(desk_databases: object) -> Counting:
     return Counting()
+
+
+class NeverNow:
+    """Whether a tail is held, asked at the wrong moments."""
+
+    def __get__(self, holding: Holding, kind: type[Holding]) -> bool:
+        return False
+
+    def __set__(self, holding: Holding, held: bool) -> None:
+        pass
 
 
 def script_of(hub: Hub, log: Counting) -> Watching:
@@ -57,16 +68,23 @@ def test_scripts_of_the_same_pace_never_leave_the_ring_whatever_is_published(log
     assert eventually(lambda: all(script.take().state == "live" for script in scripts))
 
 
-def test_whoever_comes_from_now_on_while_a_tail_is_held_gets_nothing_older(log: Counting, hub: Hub) -> None:
+@pytest.mark.parametrize("at_this_moment", [True, False])
+def test_whoever_comes_from_now_on_while_a_tail_is_held_gets_nothing_older(
+    log: Counting, hub: Hub, monkeypatch: pytest.MonkeyPatch, at_this_moment: bool
+) -> None:
     log.create_topic("documents", partitions=2)
     script = script_of(hub, log)
     tail = script.subscriber.tails[0]
     log.append("documents", numbered(range(MANY)))
     assert eventually(lambda: tail.held)
+    if not at_this_moment:  # it reads on, and what it reads is old
+        monkeypatch.setattr(holding, "LAGS", timedelta(0))
+        monkeypatch.setattr(Holding, "held", NeverNow(), raising=False)
     late = Watching(hub.open([log.topic("documents")], Start(), lambda: None, complete=True))
     page = Watching(hub.open([log.topic("documents")], Start(), lambda: None))
     for watching in (late, page):
         watching.take()
+    assert page.take().state == "catching up"
     log.append("documents", numbered(range(MANY, MANY + 5)))
     for watching in (late, page):
         assert sorted(watching.until(5).numbers) == list(range(MANY, MANY + 5))
@@ -104,3 +122,16 @@ def test_a_tail_is_not_held_with_old_events(log: Counting, hub: Hub, monkeypatch
     tail = silent.subscriber.tails[0]
     assert eventually(lambda: tail.ring._events == MANY)
     assert silent.until(MANY).numbers == list(range(MANY))
+
+
+@pytest.mark.parametrize("wrong", [timedelta(0), timedelta(days=1), timedelta(minutes=-1)])
+def test_how_old_an_event_is_does_not_depend_on_the_clock_of_whoever_published_it(
+    hub: Hub, log: Counting, wrong: timedelta
+) -> None:
+    log.create_topic("documents")
+    seen = script_of(hub, log).subscriber.tails[0].holding
+    now = datetime.now(UTC)
+    seen._age_of(now + wrong)
+    assert not seen.lags
+    assert timedelta(seconds=20) <= seen._age_of(now + wrong - timedelta(seconds=20)) < timedelta(minutes=2)
+    assert seen.lags
