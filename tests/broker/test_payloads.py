@@ -38,6 +38,15 @@ def one_by_one(client: Any, topic: str, messages: list[tuple[bytes | None, str]]
     producer.close()
 
 
+def publish_singles(client: Any, topic: str, count: int) -> None:
+    """Each in an entry of its own, as fast as the broker takes them."""
+    producer = client.create_producer(f"persistent://{topic}", batching_enabled=False, block_if_queue_full=True)
+    for number in range(count):
+        producer.send_async(b"%d" % number, None, properties=ENVELOPE)
+    producer.flush()
+    producer.close()
+
+
 # -- scattered
 
 
@@ -50,7 +59,7 @@ def test_positions_all_over_several_topics_and_batches_are_fetched_exactly(
     batched, single, parted = topic(), topic(), topic(partitions=3)
     for start in range(0, 2_000, 100):
         publish_batch(client, batched, [b"%d" % number for number in range(start, start + 100)])
-    storage.log.append(single, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in range(300)])
+    publish_singles(client, single, 300)
     storage.log.append(parted, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in range(300)])
     there = [
         *storage.log.read_forward(batched, 0, limit=3_000),
@@ -67,9 +76,7 @@ def test_no_more_readers_are_open_than_there_are_threads(
     storage: PulsarStorage, client: Any, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = topic()
-    for start in range(0, 4_000, 400):  # so few, each with its own key, are not batched: an event of a batch needs no reader
-        share = range(start, start + 400)
-        storage.log.append(name, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in share])
+    publish_singles(client, name, 4_000)  # an event of a batch needs no reader
     wanted = places(storage.log.read_forward(name, 0, limit=4_000))[50::200]
     opened: list[Any] = []
     most = 0
@@ -86,6 +93,7 @@ def test_no_more_readers_are_open_than_there_are_threads(
 
     monkeypatch.setattr(partition_log, "open_raw", counted_open)
     monkeypatch.setattr(partition_log, "close_raw", counted_close)
+    assert len(wanted) == 20
     assert set(storage.log.fetch(wanted)) == set(wanted)
     assert 1 < most <= parallel.MAX_PARALLEL
     assert opened == []
