@@ -25,6 +25,8 @@ KEY_FILE, ISSUER, TRUST = "PULSAR_OAUTH2_KEY_FILE", "PULSAR_OAUTH2_ISSUER_URL", 
 TIMEOUT = httpx.Timeout(4.0, connect=2.0)
 USED = 0.7
 """A token is renewed after this part of its time, while it still serves: so a slow issuer does not matter."""
+LAST_SECOND = 1.0
+"""So long before its end a token counts as ended: it names whole seconds, and the broker's are not ours."""
 UNTOLD_SECONDS = 300.0
 """How long a token is used that does not say when it ends."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -165,17 +167,18 @@ class IssuedToken:
         key = _parsed(read_secret(self._settings.key_file, KEY_FILE).encode(), _Key)
         if key is None:
             raise NotLetIn(f"The file of {KEY_FILE} is not JSON with client_id and client_secret.")
+        begun = time.monotonic()
         try:
             with httpx.Client(verify=self._tls.context(), timeout=TIMEOUT, trust_env=False) as http:
                 granted = self._granted(http, key)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._not_asked(error) from None
-        now, lasts = time.monotonic(), granted.expires_in
+        lasts = granted.expires_in
         if lasts is None or not isfinite(lasts):
             end = end_of(granted.access_token)
             lasts = end.timestamp() - time.time() if end else inf
         used = UNTOLD_SECONDS if lasts == inf else USED * lasts
-        return _Held(granted.access_token, now + used, now + lasts, stamp)
+        return _Held(granted.access_token, begun + used, begun + lasts - min(LAST_SECOND, 0.2 * lasts), stamp)
 
     def _granted(self, http: httpx.Client, key: _Key) -> _Granted:
         issuer = self._settings.issuer_url.rstrip("/")
