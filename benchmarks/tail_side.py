@@ -8,14 +8,9 @@ a second: what reading and sealing take.
 """
 
 import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
+from benchmarks.older_build import older_build
 from benchmarks.running import say, setting
 from benchmarks.tail_loads import Ground, grounds, watched
 from tests.desk_process import ROOT
@@ -29,7 +24,7 @@ TOGETHER, ALONE = 2_000, 5_000
 def compared(viewers: int) -> dict[str, float]:
     rounds = setting("ROUNDS", 3)
     measured: dict[tuple[str, int], list[float]] = {}
-    with _work_tree() as tree, grounds(1, SECONDS, viewers, (tree, ROOT)) as (before, now):
+    with older_build(BASE) as tree, grounds(1, SECONDS, viewers, (tree, ROOT)) as (before, now):
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             for partitions in PARTITIONS:
@@ -50,19 +45,3 @@ def _figures(ground: Ground, partitions: int) -> dict[str, float]:
         "side_given": together.per_second,
         "side_alone": alone.cpu / alone.published,
     }
-
-
-@contextmanager
-def _work_tree() -> Iterator[Path]:
-    """A work tree of the older build, which is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder:
-        tree = Path(folder) / "before"
-        _git("worktree", "add", "--detach", str(tree), BASE)
-        try:
-            yield tree
-        finally:
-            _git("worktree", "remove", "--force", str(tree))
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=sys.stderr)

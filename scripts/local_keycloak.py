@@ -6,13 +6,11 @@ Realms, and the people in them, come and go by its admin API (``request``).
 import json
 import os
 import secrets
-import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +18,9 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from scripts.keycloak_distribution import KeycloakProblem, distribution
+from scripts.launched import clear_up, launched
 from scripts.ports import LOOPBACK, free_port
-from scripts.pulsar_launch import LAUNCHER, SHORT_LIVED
+from scripts.pulsar_launch import SHORT_LIVED
 
 MEMORY = "-Xms256m -Xmx512m"
 ADMIN = "admin"
@@ -82,15 +81,7 @@ class LocalKeycloak:
             "JAVA_OPTS": f"{MEMORY} -XX:MaxMetaspaceSize=256m -Dfile.encoding=UTF-8 {SHORT_LIVED}",
         }
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                ["sh", "-c", LAUNCHER, "keycloak", *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **own},
-                start_new_session=True,
-            )
+        self.process = launched("keycloak", command, self.log, env={**os.environ, **own})
         try:
             self._wait_until_ready(120.0)
         except BaseException:
@@ -106,11 +97,8 @@ class LocalKeycloak:
         process, self.process = self.process, None
         if process is None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        clear_up(process)
         process.wait()
-        if process.stdin:
-            process.stdin.close()
 
     def _wait_until_ready(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout

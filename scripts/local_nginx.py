@@ -19,14 +19,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from scripts.local_pulsar import kill_group
+from scripts.launched import clear_up, launched
 from scripts.ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples/production/nginx.conf"
 NAME = "localhost"
-# The parent holds the other end of the shell's stdin: however the parent ends, the server ends too.
-LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
 AROUND = """\
 daemon off;
 worker_processes 1;
@@ -128,23 +126,14 @@ class LocalNginx:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            kill_group(process.pid)
-            if process.stdin:
-                process.stdin.close()
+            clear_up(process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _command(self, *more: str) -> list[str]:
         return [self._program, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), *more]
 
     def _start(self) -> None:
-        with (self.folder / "out").open("wb") as out:
-            self._process = subprocess.Popen(
-                ["sh", "-c", LAUNCHER, "nginx", *self._command()],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+        self._process = launched("nginx", self._command(), self.folder / "out")
         deadline = time.monotonic() + START_SECONDS
         while not (self.folder / "nginx.pid").exists():
             if self._process.poll() is not None or time.monotonic() > deadline:

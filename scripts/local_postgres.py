@@ -20,11 +20,9 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from scripts.local_pulsar import kill_group
+from scripts.launched import clear_up, launched
 from scripts.ports import free_port
 
-# The parent holds the other end of the shell's stdin: however the parent ends, the server ends too.
-LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -INT $$) & exec 3<&-; exec "$@" </dev/null'
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -102,16 +100,8 @@ class LocalPostgres:
         options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"]
         options += ["fsync=on", "synchronous_commit=on"] if self.durable else ["fsync=off"]
         command = [str(self._binaries / "postgres"), "-D", str(self._data)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                ["sh", "-c", LAUNCHER, "postgres", *command, *(part for option in options for part in ("-c", option))],
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **_as_postgres(),
-            )
+        command += [part for option in options for part in ("-c", option)]
+        self._process = launched("postgres", command, self._log, ended_by="INT", cwd=self.folder, **_as_postgres())
         self._wait_until_it_answers(self._process)
 
     def crash(self) -> None:
@@ -129,9 +119,7 @@ class LocalPostgres:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        kill_group(process.pid)  # the launcher's shell that waits for the parent
-        if process.stdin:
-            process.stdin.close()
+        clear_up(process)
 
     def remove(self) -> None:
         self.stop()

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self, Unpack
 
+from scripts.launched import clear_up
 from scripts.ports import free_ports, port_is_free
 from scripts.pulsar_classes import class_archive, options_that_make, options_that_use
 from scripts.pulsar_configuration import BrokerSetup, Extras, token_of, write_configuration
@@ -173,17 +174,8 @@ class LocalPulsar:
         except subprocess.TimeoutExpired:
             self.say(f"The broker did not end within {timeout:.0f} seconds: killing it.")
         finally:
-            kill_group(process.pid)
+            clear_up(process)
             process.wait()
-            if process.stdin:
-                process.stdin.close()
-
-
-def kill_group(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # all of it has ended, as it should
 
 
 def is_healthy(admin_url: str, token: str = "") -> bool:

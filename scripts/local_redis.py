@@ -12,8 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from scripts.local_postgres import LAUNCHER
-from scripts.local_pulsar import kill_group
+from scripts.launched import clear_up, launched
 from scripts.ports import LOOPBACK, free_port
 
 START_SECONDS = 30.0
@@ -59,14 +58,7 @@ class LocalRedis:
         file = self.folder / "redis.conf"  # a command line would show the password to everybody
         file.touch(mode=0o600)
         file.write_text("\n".join([*lines, *self._options]) + "\n")
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["sh", "-c", LAUNCHER, "redis", "redis-server", str(file)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._process = launched("redis", ["redis-server", str(file)], self.folder / "log", ended_by="INT")
         end = time.monotonic() + START_SECONDS
         while not self.answers():
             if self._process.poll() is not None or time.monotonic() > end:
@@ -99,9 +91,7 @@ class LocalRedis:
             return
         process.kill()
         process.wait()
-        kill_group(process.pid)  # the launcher's shell that waits for the parent
-        if process.stdin:
-            process.stdin.close()
+        clear_up(process)
 
     def remove(self) -> None:
         self.kill()

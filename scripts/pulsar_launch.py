@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts.launched import launched
 from scripts.ports import LOOPBACK
 from scripts.pulsar_configuration import BrokerSetup
 
@@ -29,9 +30,6 @@ times a second, for 3 % of a processor: nine tenths of what an idle broker takes
 TICKS_MAY_WAIT_NS = 10_000_000
 """With this, the kernel wakes it a hundred times a second. Its timeouts are of seconds."""
 
-# The parent holds the other end of the shell's stdin: however the parent ends, the broker ends too.
-LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
-
 
 def launch(setup: BrokerSetup, home: Path, java_options: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     """Start the broker in a process group of its own. Its output goes to ``setup.log``; its configuration is written.
@@ -39,15 +37,7 @@ def launch(setup: BrokerSetup, home: Path, java_options: Sequence[str] = ()) -> 
     ``java_options``: what a short-lived broker's Java gets besides.
     """
     setup.log.parent.mkdir(parents=True, exist_ok=True)
-    with setup.log.open("ab") as log:
-        return subprocess.Popen(
-            ["sh", "-c", LAUNCHER, "pulsar", *command(setup, home)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **environment(setup, java_options)},
-            start_new_session=True,
-        )
+    return launched("pulsar", command(setup, home), setup.log, env={**os.environ, **environment(setup, java_options)})
 
 
 def calm(broker: int, processes: Path = Path("/proc")) -> None:

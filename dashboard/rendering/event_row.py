@@ -100,16 +100,13 @@ def render_revealed() -> SafeString:
 def _row(line: EventLine, now: datetime) -> str:
     """The row, whatever the line holds: one line must never take the whole list with it."""
     try:
-        version = "" if line.version is None else line.version
         published = (
             f'<span class="published">published {time_tag(line.published, "clock", now)}</span>'
             if line.shows_published
             else ""
         )
         return (
-            f'<tr data-event-id="{escape(line.event_id)}" data-aggregate-id="{escape(line.aggregate_id)}"'
-            f' data-aggregate-type="{escape(line.aggregate_type)}" data-position="{escape(line.position)}"'
-            f' data-version="{version}">\n'
+            f"<tr{_data(line)}>\n"
             f'<td class="nowrap soft">{time_tag(line.time, "clock", now)}{published}</td>\n'
             f"<td>{_aggregate(line)}</td>\n"
             f'<td class="what">{_story(line, line.url)}</td>\n'
@@ -124,18 +121,25 @@ def _stream_row(line: EventLine, cells: str, of: StreamRows, now: datetime) -> s
     """As ``_row``, in the columns of an aggregate's page."""
     try:
         chosen = ' class="selected"' if line.url == of.selected else ""
-        version = "" if line.version is None else line.version
         stream = f' <span class="of-stream">of {_stream(line)}</span>' if of.several else ""
         return (
-            f'<tr{chosen} data-event-id="{escape(line.event_id)}" data-aggregate-id="{escape(line.aggregate_id)}"'
-            f' data-aggregate-type="{escape(line.aggregate_type)}" data-position="{escape(line.position)}"'
-            f' data-version="{version}">\n'
-            f'<td class="num soft"><span class="only-narrow">version </span>{version or NO_VALUE}{stream}</td>\n'
+            f"<tr{chosen}{_data(line)}>\n"
+            f'<td class="num soft"><span class="only-narrow">version </span>{line.version or NO_VALUE}{stream}</td>\n'
             f'<td class="nowrap soft">{time_tag(line.time, "clock", now)}</td>\n'
             f'<td class="what">{_chosen_story(line, of)}</td>\n{cells}\n</tr>'
         )
     except Exception as error:  # noqa: BLE001 -- see above
         return _not_shown(line, error, 3)
+
+
+def _data(line: EventLine) -> str:
+    """The row's attributes, for the page's script."""
+    version = "" if line.version is None else line.version
+    return (
+        f' data-event-id="{escape(line.event_id)}" data-aggregate-id="{escape(line.aggregate_id)}"'
+        f' data-aggregate-type="{escape(line.aggregate_type)}" data-position="{escape(line.position)}"'
+        f' data-version="{version}"'
+    )
 
 
 def _not_shown(line: EventLine, error: Exception, columns: int) -> str:

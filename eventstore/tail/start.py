@@ -182,6 +182,11 @@ def next_limit(limit: int, found: Sequence[Message], most: int) -> int:
     return max(1, min(most, limit * 4, BYTES_A_READ // max(1, largest)))
 
 
+def time_reached(found: Sequence[Message]) -> datetime:
+    """Return when the last of these was published, or the last one before it whose publish time is known."""
+    return next((one.published for one in reversed(found) if one.published != NO_TIME), NO_TIME)
+
+
 def named_places(log: Log, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
     """Return the places that ``named`` has for this topic; "" for partitions that are not named."""
     tokens = {partition: named.get(place_key(topic.name, partition), "") for partition in range(topic.partitions)}

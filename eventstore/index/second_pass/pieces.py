@@ -8,7 +8,7 @@ is written with the blocks and their keys. So a piece that is killed has changed
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.forgotten.memory import Forgotten
@@ -72,9 +72,7 @@ def pass_piece(work: Passed) -> int | None:
     Raises ``CheckpointMoved`` if the row is no longer the one that was to be passed over, ``AnotherLog`` if the store has
     another log by now, and what reading raises.
     """
-    row = IndexedPartition.objects.filter(pk=work.id).first()
-    if row is None or row.epoch != work.epoch or not row.live:
-        raise CheckpointMoved("This partition has another indexer by now, or was rebuilt.")
+    row = _row(work, IndexedPartition.objects.all())
     piece = _next_piece(row, work)
     if piece is None:
         return None
@@ -86,6 +84,13 @@ def pass_piece(work: Passed) -> int | None:
         work.names.forget()
         raise
     return piece.end - piece.start
+
+
+def _row(work: Passed, rows: QuerySet[IndexedPartition]) -> IndexedPartition:
+    row = rows.filter(pk=work.id).first()
+    if row is None or row.epoch != work.epoch or not row.live:
+        raise CheckpointMoved("This partition has another indexer by now, or was rebuilt.")
+    return row
 
 
 def _next_piece(row: IndexedPartition, work: Passed) -> _Piece | None:
@@ -154,9 +159,7 @@ def _given(work: Passed, messages: Sequence[Message]) -> Sequence[Sequence[Store
 
 def _write(work: Passed, piece: _Piece, values: NewValues) -> None:
     """Write the piece in the open transaction, unless somebody else has written it meanwhile."""
-    row = IndexedPartition.objects.select_for_update().filter(pk=work.id).first()
-    if row is None or row.epoch != work.epoch or not row.live:
-        raise CheckpointMoved("This partition has another indexer by now, or was rebuilt.")
+    row = _row(work, IndexedPartition.objects.select_for_update())
     now = _next_piece(row, work)
     if now is None or (now.start, now.of) != (piece.start, piece.of) or now.end < piece.end:
         return

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 
-from eventstore.model.events import NO_TIME, Message
+from eventstore.model.events import Message
 from eventstore.model.log import Log
-from eventstore.tail.start import BYTES_A_READ, LARGEST_READ, SMALLEST_READ, Places, next_limit
+from eventstore.tail.start import BYTES_A_READ, LARGEST_READ, SMALLEST_READ, Places, next_limit, time_reached
 
 FEWEST_A_READ = 20
 """Events that a read asks of a partition, at least, however many partitions there are: each read costs a reader."""
@@ -37,7 +37,7 @@ class OrderedReader:
         """
         asked = [at for at, newest in self._read_to().items() if not self._kept.get(at) and self.places.get(at, "") < newest]
         whole = self._fill(asked)
-        horizon = min((_read_to(kept) for at, kept in self._kept.items() if at not in whole), default=None)
+        horizon = min((time_reached(kept) for at, kept in self._kept.items() if at not in whole), default=None)
         passed = [list(_up_to(kept, horizon)) for kept in self._kept.values()]
         self._kept = {at: kept for at, kept in self._kept.items() if kept}
         for messages in passed:
@@ -69,16 +69,11 @@ class OrderedReader:
         return len(found) < most
 
 
-def _read_to(kept: Sequence[Message]) -> datetime:
-    """When the last of these was published, or the last one before it whose publish time is known."""
-    return next((one.published for one in reversed(kept) if one.published != NO_TIME), NO_TIME)
-
-
 def _up_to(kept: deque[Message], horizon: datetime | None) -> Iterator[Message]:
     """Take the leading messages published no later than the horizon; ``None`` takes all.
 
     If the horizon comes from these messages, that is every one of them.
     """
-    everything = horizon is None or _read_to(kept) == horizon
+    everything = horizon is None or time_reached(kept) == horizon
     while kept and (everything or horizon is None or kept[0].published <= horizon):
         yield kept.popleft()

@@ -11,11 +11,11 @@ from datetime import datetime
 from heapq import merge
 
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.events import NO_TIME, Message
+from eventstore.model.events import Message
 from eventstore.model.log import Log
 from eventstore.search import CostBudget
 from eventstore.tail.pieces import Entry, Piece
-from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, last_of, next_limit
+from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, last_of, next_limit, time_reached
 from eventstore.tail.subscriber.counts import SkipCounter
 from eventstore.tail.subscriber.cursor import TailCursor
 from eventstore.tail.subscriber.missed_counts import events_between, indexed_between
@@ -61,7 +61,7 @@ class PartitionRead:
     @property
     def read_to(self) -> datetime:
         """Return when the last message was published, or the last one before it whose publish time is known."""
-        return next((one.published for one in reversed(self.messages) if one.published != NO_TIME), NO_TIME)
+        return time_reached(self.messages)
 
     def lost(self, passed: Sequence[Message]) -> int | None:
         """Return how many events after the place were trimmed by retention, so that they are neither passed nor still to
