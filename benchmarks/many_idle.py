@@ -48,7 +48,7 @@ def _publish(data: str, topics: int) -> None:
 def idle(environment: Mapping[str, str], data: Path) -> dict[str, float]:
     """Serve from this data directory, and measure while nobody asks for anything."""
     with _served(environment, data) as pid:
-        time.sleep(setting("SETTLED", 30))
+        time.sleep(setting("SETTLED", 20))
         processes = family(pid)
         before, begun = {each: _ticks(each) for each in processes}, time.monotonic()
         time.sleep(setting("IDLE", 30))

@@ -90,7 +90,8 @@ class NumberedReader:
             incarnation=self.incarnation, whole=lambda place: messages[place],
         )  # fmt: skip
 
-    def call_on_news(self, call: Callable[[], None]) -> None: ...
+    def call_on_news(self, call: Callable[[], None]) -> bool:
+        return False
 
     def close(self) -> None: ...
 

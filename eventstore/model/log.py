@@ -81,10 +81,11 @@ class Reader(Protocol):
         """
         ...
 
-    def call_on_news(self, call: Callable[[], None]) -> None:
+    def call_on_news(self, call: Callable[[], None]) -> bool:
         """Have this called, in another thread, when there may be something to read after a read that found nothing.
 
-        Not every store can tell, so a reader must be read again without it too. ``call`` must not block.
+        Return whether that can be relied on, so that it is enough to read again after some seconds without it. Otherwise it
+        may not be told, and the reader must be read again soon. ``call`` must not block.
         """
         ...
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from eventstore.index.indexer import assigned_partition, topic_watch
 from eventstore.index.indexer import indexer as indexer_module
-from eventstore.index.indexer import topic_watch
 from eventstore.index.writing import duplicates as detector
 from tests.index.duplicating import LARGE
 
@@ -14,6 +14,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_watch, "LOOK_FOR_TOPICS", 0.05)
     monkeypatch.setattr(topic_watch, "ASK_FOR_ENDS", 0.2)
     monkeypatch.setattr(indexer_module, "REBALANCE_SECONDS", 0.1)
+    monkeypatch.setattr(assigned_partition, "LONGEST_TOLD", 0.5)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from eventstore.drivers.database import appending, table_reads, topics
 from eventstore.drivers.database.connection import STORE, Session
 from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.positions import number_in, position_labelled, position_of
+from eventstore.drivers.database.unchanged import while_unchanged
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.model.log import Amounts, Edge, Ends, LogCapabilities, Reader
 
@@ -35,7 +36,7 @@ class DatabaseLog:
 
     def topics(self) -> Sequence[Topic]:
         with self._session.use():
-            return topics.topics(self._kinds)
+            return while_unchanged(("topics", self._kinds), lambda: topics.topics(self._kinds))
 
     def topic(self, name: str) -> Topic:
         with self._session.use():
@@ -47,7 +48,7 @@ class DatabaseLog:
 
     def ends(self, topic: str) -> Sequence[Ends]:
         with self._session.use():
-            return topics.ends(topic)
+            return while_unchanged(("ends", topic), lambda: topics.ends(topic))
 
     def incarnation(self, topic: str, partition: int) -> str:
         with self._session.use():

@@ -16,6 +16,7 @@ from django.db.models.functions import Length
 from eventstore.drivers.database.connection import STORE, close_in_thread, store_errors
 from eventstore.drivers.database.models import MessageRow, PartitionRow
 from eventstore.drivers.database.names import partition_row
+from eventstore.drivers.database.news import News, news_here
 from eventstore.drivers.database.positions import number_in, number_of, position_of
 from eventstore.model.errors import StoreClosed, reported
 from eventstore.model.events import NO_TIME, Message, Position
@@ -143,6 +144,7 @@ class TableReader:
         self._storage_closed = storage_closed
         self._closed = False
         self._first_pause = SHORTEST_PAUSE
+        self._told: tuple[News, Callable[[], None]] | None = None
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
         found = poll(lambda: self._look(limit), timeout, self._storage_closed, first_pause=self._first_pause)
@@ -150,12 +152,18 @@ class TableReader:
         self._first_pause = SHORTEST_PAUSE if found else LONGEST_PAUSE
         return found
 
-    def call_on_news(self, call: Callable[[], None]) -> None:
-        return  # a database tells nobody
+    def call_on_news(self, call: Callable[[], None]) -> bool:
+        news = news_here()
+        self._told = (news, call)
+        with store_errors():
+            return news.join(self._row.pk, call)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            if self._told is not None:
+                news, call = self._told
+                news.leave(self._row.pk, call)
             close_in_thread()
 
     def __enter__(self) -> Self:

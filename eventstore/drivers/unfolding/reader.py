@@ -60,8 +60,8 @@ class UnfoldedReader:
             if left <= 0:
                 self._rest = unfolded if self._rest is None else chain(self._rest, unfolded)
 
-    def call_on_news(self, call: Callable[[], None]) -> None:
-        self._reader.call_on_news(call)
+    def call_on_news(self, call: Callable[[], None]) -> bool:
+        return self._reader.call_on_news(call)
 
     def close(self) -> None:
         self._rest = None

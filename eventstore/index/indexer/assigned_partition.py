@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two reads of an idle partition: at first, and in the end."""
+LONGEST_TOLD = 30.0
+"""The same in the end where the store tells when something comes."""
 FIRST_TROUBLE, LONGEST_TROUBLE = 0.2, 5.0
 """Seconds until a partition is opened again after an error: at first, and in the end."""
 NOT_PERMITTED_TROUBLE = 20.0
@@ -35,7 +37,8 @@ class OpenPartition:
     """A reader that goes on at the writer's checkpoint. ``failed``: one of the two has met an error, and both are stale.
 
     ``fresh``: nothing was read yet, so that the next message is the first one after the checkpoint. ``idle``: the last read
-    found nothing. ``queued`` and ``written`` count batches; each is changed by one thread only.
+    found nothing. ``told``: the store tells when something comes. ``queued`` and ``written`` count batches; each is changed by
+    one thread only.
     """
 
     assigned: "AssignedPartition"
@@ -51,6 +54,7 @@ class OpenPartition:
     failed: bool = False
     fresh: bool = True
     idle: bool = False
+    told: bool = False
     queued: int = 0
     written: int = 0
 
@@ -156,7 +160,8 @@ class AssignedPartition:
             opened.idle = True
             if opened.all_written and not self.narrowing.suspects:
                 self._note_works()
-        self.pause = min(max(self.pause * 1.5, SHORTEST_PAUSE), LONGEST_PAUSE)
+        longest = LONGEST_TOLD if opened is not None and opened.told else LONGEST_PAUSE
+        self.pause = min(max(self.pause * 1.5, SHORTEST_PAUSE), longest)
         return self.pause
 
     def note_failure(self, error: Exception, messages: int) -> None:

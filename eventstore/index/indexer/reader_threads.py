@@ -116,7 +116,7 @@ class Readers:
             return assigned.backoff_error()
         if opened is None:
             opened = assigned.open(self.storage, self.memory, self._ways)
-            opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
+            opened.told = opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
         limit = assigned.narrowing.limit(self.batch)
         for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT):
             self._draft(opened, piece)
@@ -147,7 +147,7 @@ class Readers:
             return
         process = self.processes.one()
         if process is not None and opened.at is not None:
-            opened.remote = process.open(opened.at)
+            opened.remote, opened.told = process.open(opened.at), False
             opened.reader.close()
 
     def _come_home(self, opened: OpenPartition) -> None:
@@ -157,7 +157,7 @@ class Readers:
         if remote is not None and opened.at is not None:
             remote.close()
             opened.reader = self.storage.log.open_reader(opened.at.topic, opened.at.partition, after=opened.at)
-            opened.reader.call_on_news(partial(self.schedule.hurry, opened.assigned))
+            opened.told = opened.reader.call_on_news(partial(self.schedule.hurry, opened.assigned))
             opened.full = 0
 
     def _draft(self, opened: OpenPartition, piece: Piece | UsualPiece | Sequence[Message]) -> None:

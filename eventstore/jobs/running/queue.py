@@ -69,6 +69,11 @@ def is_anything_running() -> bool:
     return JobRow.objects.filter(state=State.RUNNING).exists()
 
 
+def is_anything_due_without_a_commit() -> bool:
+    """Whether there is a job that may become due by itself: its time comes, or its worker dies."""
+    return JobRow.objects.filter(state__in=(State.QUEUED, State.RUNNING)).exists()
+
+
 def take(owner: str, kinds: Collection[str]) -> Taken | None:
     """Lease the oldest job of these kinds that waits for a worker, or whose worker is gone. Those that rest come last, however
     old they are, unless somebody wants something of them: they wait for something else, and looking for it can wait too."""

@@ -1,8 +1,9 @@
 """Waiting for work without asking the database for it again and again.
 
 PostgreSQL tells those who listen (``LISTEN``, ``NOTIFY``). SQLite counts the changes that others commit (``PRAGMA
-data_version``), which is read without a transaction or a lock. What no commit announces, such as a time that has come or a
-lease that has passed, is seen when the wait is over.
+data_version``), which is read without a transaction or a lock: once the kernel has told of a write into its log, and every few
+milliseconds where it does not tell. What no commit announces, such as a time that has come or a lease that has passed, is seen
+when the wait is over.
 """
 
 import threading
@@ -11,13 +12,20 @@ from typing import Any
 
 from django.db import connections, router
 
+from eventstore.file_changes import FileChanges
 from eventstore.jobs.models import JobRow
 from eventstore.jobs.rows import CHANNEL
 
 LONGEST = 0.25
-"""Seconds that a wait takes at most."""
+"""Seconds that a wait takes at most while there are jobs that no commit may announce."""
+CALM = 5.0
+"""The same while there are none."""
+STOPPED_WITHIN = 0.5
+"""Seconds after which a wait notices at the latest that it is to stop."""
+VISIBLE_WITHIN = 0.2
+"""Seconds from the writing of SQLite's log to the commit, as long as that is read again and again."""
 READ_EVERY = 0.01
-"""Seconds between two readings of SQLite's count."""
+"""Seconds between two readings of SQLite's count where the kernel does not tell."""
 
 
 class Waker:
@@ -25,6 +33,7 @@ class Waker:
 
     def __init__(self) -> None:
         self._seen: tuple[Any, object] | None = None
+        self._log: FileChanges | None = None
 
     def begin(self) -> None:
         """Notice everything from here on: called before one looks for work, so that nothing is missed between the two."""
@@ -32,7 +41,10 @@ class Waker:
         connection.ensure_connection()
         known = self._seen is not None and self._seen[0] is connection.connection
         if connection.vendor == "sqlite":
-            self._seen = (connection.connection, _changes(connection.connection))
+            seen = _changes(connection.connection)
+            if not known:  # the log is there now, as long as this connection is
+                self._watch(f"{connection.settings_dict['NAME']}-wal")
+            self._seen = (connection.connection, seen)
         elif connection.vendor == "postgresql" and not known:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
@@ -40,22 +52,37 @@ class Waker:
 
     def wait(self, stop: threading.Event, seconds: float = LONGEST) -> bool:
         """Return whether there may be new work: at once if so, and otherwise after so many seconds, or once ``stop`` is set
-        (on PostgreSQL only after the seconds)."""
+        (within ``STOPPED_WITHIN``)."""
         connection = connections[router.db_for_write(JobRow)]
         if self._seen is None or connection.connection is not self._seen[0]:
             stop.wait(seconds)
             return False
-        if connection.vendor == "postgresql":
-            return any(True for _ in self._seen[0].notifies(timeout=seconds, stop_after=1))
-        return _has_changed(self._seen[0], self._seen[1], stop, seconds)
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0 and not stop.is_set():
+            if self._notices(connection.vendor, min(left, STOPPED_WITHIN), stop):
+                return True
+        return False
 
+    def _notices(self, vendor: str, seconds: float, stop: threading.Event) -> bool:
+        """Whether anything was committed, after some of these seconds."""
+        assert self._seen is not None
+        raw, seen = self._seen
+        if vendor == "postgresql":
+            return any(True for _ in raw.notifies(timeout=seconds, stop_after=1))
+        if self._log is None or not self._log.tells:
+            stop.wait(min(READ_EVERY, seconds))
+            return bool(_changes(raw) != seen)
+        if _changes(raw) == seen and not self._log.wait(seconds):
+            return False
+        until = time.monotonic() + VISIBLE_WITHIN  # what is in the log is committed a moment later
+        while (same := _changes(raw) == seen) and time.monotonic() < until and not stop.wait(READ_EVERY):
+            pass
+        return not same
 
-def _has_changed(raw: Any, seen: object, stop: threading.Event, seconds: float) -> bool:
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends and not stop.wait(READ_EVERY):
-        if _changes(raw) != seen:
-            return True
-    return False
+    def _watch(self, log: str) -> None:
+        if self._log is not None:
+            self._log.close()
+        self._log = FileChanges(log)
 
 
 def _changes(raw: Any) -> object:

@@ -23,7 +23,7 @@ from eventstore.jobs.running.errors import may_pass, words_for_people
 from eventstore.jobs.running.queue import JobLost, Taken
 from eventstore.jobs.running.rights import why_not
 from eventstore.jobs.running.sharing import Lead, help_with, hold_of_share, taken_by_another
-from eventstore.jobs.running.waking import Waker
+from eventstore.jobs.running.waking import CALM, LONGEST, Waker
 from eventstore.jobs.running.work import RETRY_AFTER, Work
 from eventstore.jobs.settling import settle
 from eventstore.jobs.wishes import lapse
@@ -80,7 +80,7 @@ def run_until_stopped(runner: Runner) -> None:
                 worked = run_next(runner, owner, rhythm)
                 told.over("are being run again.")
                 if not worked:
-                    waker.wait(runner.stop)
+                    waker.wait(runner.stop, LONGEST if queue.is_anything_due_without_a_commit() else CALM)
             except Exception as error:  # noqa: BLE001 - one job, or one entry of the record, must not end the worker
                 told.tell(f"trying again. {words_for_people(error)}")
                 connections.close_all()

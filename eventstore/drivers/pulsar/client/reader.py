@@ -130,8 +130,9 @@ class PulsarReader:
         if not found:
             raise error
 
-    def call_on_news(self, call: Callable[[], None]) -> None:
+    def call_on_news(self, call: Callable[[], None]) -> bool:
         self._news.call_on_news(call)
+        return False  # only what a reader has asked for is told: by reading
 
     def close(self) -> None:
         if not self._closed:
