@@ -13,7 +13,7 @@ from dashboard.cases.views import case_for, facts_of
 from dashboard.gateway import desk
 from dashboard.models import Case
 from dashboard.privacy.by_reason.of_request import standing_profile_of
-from dashboard.web.pages import actor_of, page, person_of, render
+from dashboard.web.pages import actor_of, as_file, page, person_of, render
 
 JSON, PRINTED = "JSON", "a page to print"
 
@@ -32,8 +32,7 @@ def export(request: HttpRequest, id: int) -> HttpResponse:
     about = {"exported_by": person_of(request).username, "exported": timezone.now(), "exporter_sees": sees}
     if form == JSON:
         answer = JsonResponse(_as_json(case, entries, about), json_dumps_params={"indent": 2, "ensure_ascii": False})
-        answer["Content-Disposition"] = f'attachment; filename="case-{case.pk}.json"'
-        return answer
+        return as_file(answer, f"case-{case.pk}.json")
     return render(request, "cases/file.html", {**facts_of(case), "entries": entries, **about})
 
 

@@ -19,7 +19,7 @@ from dashboard.privacy.by_reason.of_request import standing_profile_of
 from dashboard.rendering import action_text, build_pointer_line
 from dashboard.rendering.text import humanize_type
 from dashboard.web.filter_form import values_building
-from dashboard.web.pages import actor_of, page, person_of, problem, profile_of, render, wants_fragment
+from dashboard.web.pages import actor_of, as_file, page, person_of, problem, profile_of, render, wants_fragment
 from dashboard.web.problems import unknown_aggregate
 from eventstore.actions import aggregate_resource
 from eventstore.erasure import FORGET_VALUES
@@ -54,8 +54,7 @@ def export(request: HttpRequest, type: str, id: str) -> HttpResponse:
     details = {"events": aggregate.events}
     noted(actor_of(request), EXPORT_ERASURE.name, aggregate_resource(type, aggregate.id), details)
     answer = JsonResponse(document, json_dumps_params={"indent": 2, "ensure_ascii": True})
-    answer["Content-Disposition"] = 'attachment; filename="erasure.json"'
-    return answer
+    return as_file(answer, "erasure.json")
 
 
 def found_by(request: HttpRequest, type: str, id: str) -> Aggregate | None:

@@ -17,7 +17,7 @@ from dashboard.letters.lines import known_names, whose
 from dashboard.privacy import AccessProfile, display_value, origin_of
 from dashboard.rendering import event_as_json
 from dashboard.web import filter_form
-from dashboard.web.pages import actor_of, page, person_of, problem, profile_of
+from dashboard.web.pages import actor_of, as_file, page, person_of, problem, profile_of
 from dashboard.web.problems import Problem
 from eventstore.actions import topic_resource
 from eventstore.letters import DeadLetterTopic, Letter
@@ -55,8 +55,7 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         left_out = f"There are more letters. This file holds {len(lines):,}, of the oldest."
         lines.append(msgspec.json.encode({"left_out": left_out}))
     answer = HttpResponse(b"".join(line + b"\n" for line in lines), content_type="application/x-ndjson")
-    answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
-    return answer
+    return as_file(answer, "dead-letters.ndjson")
 
 
 def _lines(dead: DeadLetterTopic, every: bool, filter: Filter | None, profile: AccessProfile, most: int) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from dashboard.record.fhir import event_line
 from dashboard.record.filters import FilterForm, is_filtered, kept, wanted_by
 from dashboard.scoping.rows import sees_act
 from dashboard.scoping.sight import Sight
-from dashboard.web.pages import actor_of, page, person_of, problem, profile_of
+from dashboard.web.pages import actor_of, as_file, page, person_of, problem, profile_of
 from dashboard.web.problems import Problem
 
 TYPED = {"on", "text", "name", "scope"}
@@ -88,8 +88,7 @@ def export(request: HttpRequest) -> HttpResponse:
     pieces = _whole() if whole else _pieces(format, wanted, sight())
     body = _awaited(pieces) if isinstance(request, ASGIRequest) else pieces
     answer = StreamingHttpResponse(body, content_type=format.content_type)
-    answer["Content-Disposition"] = f'attachment; filename="{format.file}"'
-    return cast("HttpResponse", answer)
+    return cast("HttpResponse", as_file(answer, format.file))
 
 
 def _count(wanted: Wanted, most: int, within: Sight | None) -> int:

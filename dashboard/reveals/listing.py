@@ -21,7 +21,7 @@ from dashboard.reveals.action_rules import EXPORT_REVEALS, LIST, SEE_EMERGENCY
 from dashboard.reveals.choosing import KINDS, Chosen, Filter, chosen
 from dashboard.reveals.subjects import in_words, resource_of
 from dashboard.scoping.rows import seen_rows
-from dashboard.web.pages import actor_of, page, person_of, problem, render
+from dashboard.web.pages import actor_of, as_file, page, person_of, problem, render
 from dashboard.web.problems import Problem
 
 LINES = 50
@@ -68,8 +68,7 @@ def export(request: HttpRequest) -> HttpResponse:
         lines = list(_lines(of, most))
         act.facts["reveals"] = len(lines)
     answer = HttpResponse(b"".join(lines), content_type="application/x-ndjson")
-    answer["Content-Disposition"] = f'attachment; filename="reveals-{of.month.name}.ndjson"'
-    return answer
+    return as_file(answer, f"reveals-{of.month.name}.ndjson")
 
 
 @page(SEE_EMERGENCY.name, methods=("POST",))

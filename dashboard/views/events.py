@@ -19,7 +19,7 @@ from dashboard.reveals import offers as reveal_offers
 from dashboard.reveals.subjects import origin_of_row
 from dashboard.web import filter_form, store_health
 from dashboard.web.event_detail import detail_of
-from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
+from dashboard.web.pages import as_file, page, person_of, profile_of, render, wants_fragment
 from dashboard.web.template_context import places
 from eventstore.model import InvalidPosition, Position, UnknownEvent
 from eventstore.streams import Missing, Row
@@ -73,9 +73,7 @@ def payload(request: HttpRequest, id: str) -> HttpResponse:
         raise UnknownEvent("The payload cannot be read now: the store is away, or retention has trimmed it.")
     looks.note_payload(request, origin_of_row(row))
     response = HttpResponse(row.event.message.payload, content_type="application/octet-stream")
-    response["Content-Disposition"] = 'attachment; filename="payload.bin"'
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return as_file(response, "payload.bin")
 
 
 def _find(request: HttpRequest, id: str) -> Match:

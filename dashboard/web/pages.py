@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render as django_render
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from django.utils.http import content_disposition_header
 from django_htmx.middleware import HtmxDetails
 
 import dashboard.rendering.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
@@ -27,6 +28,7 @@ from eventstore.actions import Actor
 from eventstore.model import StoreUnreachable
 
 P = ParamSpec("P")
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 READING = ("GET",)
@@ -97,6 +99,13 @@ def profile_of(request: HttpRequest) -> AccessProfile:
     """What the person sees on this page, with what is revealed to them now. What others may read, or what outlives the page (a
     cache, a search, a file), takes ``of_request.standing_profile_of``."""
     return of_request.profile_of(request)
+
+
+def as_file(answer: Answer, name: str) -> Answer:
+    """The answer as a file that the browser saves under this name, and never shows."""
+    answer.headers["Content-Disposition"] = content_disposition_header(True, name)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
 
 
 def render(

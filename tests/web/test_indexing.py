@@ -1,5 +1,6 @@
 """The progress of the index by topic: what is indexed, what waits, the indexers, and since when."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -49,6 +50,8 @@ def test_every_topic_is_listed_with_what_is_indexed_of_it(desk: Desk) -> None:
     assert attribute(answer, "data-topic") == ["documents", "documents-mailer-DLQ", "patients"]
     assert attribute(answer, "data-indexed") == ["3", "1", "5"]
     assert "All 3 topics are up to date." in text(answer)
+    assert "</progress> " in answer.content.decode(), "the figure's text does not begin at the bar's end"
+    assert not re.search(r"</progress>\S", answer.content.decode())
     assert "in 4 partitions of 3 topics" in text(answer)
     assert "dead-letter" in text(answer)
 

@@ -16,7 +16,7 @@ from dashboard.replays.live.action_rules import EXPORT_REPLAY
 from dashboard.replays.live.history import acts_on, log_of
 from dashboard.replays.live.plan import plan_facts
 from dashboard.replays.live.shown import shown
-from dashboard.web.pages import actor_of, page, profile_of, render
+from dashboard.web.pages import actor_of, as_file, page, profile_of, render
 from eventstore.actions import Resource
 from eventstore.jobs import JOB
 from eventstore.replays import Watched
@@ -46,8 +46,7 @@ def export(request: HttpRequest, id: str) -> HttpResponse:
     actor = actor_of(request)
     noted(actor, EXPORT_REPLAY.name, Resource(kind=JOB, name=found.job.id), {"address": client_address(request) or None})
     answer = JsonResponse(told, json_dumps_params={"indent": 2, "ensure_ascii": False})
-    answer["Content-Disposition"] = f'attachment; filename="replay-{found.job.id}.json"'
-    return answer
+    return as_file(answer, f"replay-{found.job.id}.json")
 
 
 def as_json(found: Watched) -> Mapping[str, Any]:
