@@ -66,7 +66,12 @@ _answer: ContextVar[_Answer | None] = ContextVar("answer", default=None)
 
 @contextmanager
 def one_answer() -> Iterator[None]:
-    """Make an answer that only reads: within the block, in its context, nothing is asked twice."""
+    """Make an answer that only reads: within the block, in its context, nothing is asked twice. Within another answer, it is
+    a part of that one."""
+    whole = _answer.get()
+    if whole is not None and not whole.done:
+        yield
+        return
     before = _answer.set(answer := _Answer())
     try:
         yield

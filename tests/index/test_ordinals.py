@@ -1,19 +1,16 @@
 """From positions to ordinals: at, before, between and behind what is indexed, in one block and in many."""
 
 import random
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import pytest
 from msgspec.structs import replace
 
-from eventstore.drivers.meanwhile import asking_once
 from eventstore.extent import one_answer
-from eventstore.index.lookup import queries
+from eventstore.index.lookup import pointers, queries
 from eventstore.index.lookup.ordinals import ordinal_after, ordinals_after
 from eventstore.index.lookup.pointers import last_ordinals, ordinals_at, pointers_at, published_at
 from eventstore.index.models import IndexedPartition
-from eventstore.index.tables.blocks import FULL
+from eventstore.index.tables.blocks import FULL, Columns, opened
 from eventstore.index.writing.partition import Memory, open_partition
 from eventstore.index.writing.writer import write_batch
 from eventstore.model.events import Event, Position, Topic
@@ -127,11 +124,28 @@ def test_asking_for_nothing_is_answered_with_nothing() -> None:
     assert (ordinals_after(partition, []), last_ordinals(partition.pk, []), ordinals_at(partition.pk, [])) == ({}, [], {})
 
 
-@pytest.mark.parametrize("kept", [one_answer, asking_once])
-def test_an_event_behind_what_was_kept_of_its_block_is_found(kept: Callable[[], AbstractContextManager[None]]) -> None:
+def test_an_event_behind_what_was_kept_of_its_block_is_found() -> None:
     partition = partition_with(10, 20)
-    with kept():
+    with one_answer():
         assert len(pointers_at([(partition.pk, 0), (partition.pk, 1)])) == 2
         partition_with(30)
         assert list(published_at([(partition.pk, 2)])) == [(partition.pk, 2)]
         assert [pointer.ordinal for pointer in pointers_at([(partition.pk, 1), (partition.pk, 2)])] == [1, 2]
+
+
+def test_within_an_answer_a_block_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = partition_with(10, 20)
+    times = []
+
+    def noted(data: bytes) -> Columns:
+        times.append(data)
+        return opened(data)
+
+    monkeypatch.setattr(pointers, "opened", noted)
+    with one_answer():
+        assert len(pointers_at([(partition.pk, 0)])) == 1
+        assert list(published_at([(partition.pk, 1)])) == [(partition.pk, 1)]
+        assert last_ordinals(partition.pk, [place(20).token]) == [1]
+    assert len(times) == 1
+    assert len(pointers_at([(partition.pk, 0)])) == 1
+    assert len(times) == 2

@@ -29,6 +29,15 @@ def test_each_answer_asks_for_itself() -> None:
         assert number_of("a") != first
 
 
+def test_an_answer_within_another_is_a_part_of_it() -> None:
+    with one_answer():
+        first = number_of("a")
+        with one_answer():
+            assert number_of("a") == first
+            part = number_of("b")
+        assert (number_of("a"), number_of("b")) == (first, part)
+
+
 def test_what_was_found_out_of_one_extent_is_not_told_in_another() -> None:
     mine, other = (Extent(lambda name: True, lambda name: True) for _ in range(2))
     with one_answer():

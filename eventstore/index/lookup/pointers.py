@@ -3,8 +3,8 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
-from eventstore.drivers.meanwhile import once
 from eventstore.extent import asked_once
 from eventstore.index.lookup.key_tables import partitions_with, places
 from eventstore.index.models import IndexedPartition
@@ -22,7 +22,7 @@ BLOCKS_A_STATEMENT = 500
 """Blocks that are read in one statement: some ten megabytes."""
 
 MOST_KEPT = 100
-"""Blocks that somebody who looks at them from several sides keeps open: some megabytes."""
+"""Blocks that are kept for an answer which looks at them from several sides, and stay open once they are: some megabytes."""
 
 PlaceOf = tuple[int, int]
 """A partition row's id, and an ordinal."""
@@ -39,7 +39,7 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
     wanted = [place for place in places if place[0] in partitions]
     blocks = _blocks_with(wanted)
     there = [(place, *found) for place in wanted if (found := _within(blocks, place))]
-    streams = _streams(frozenset(columns.streams[number] for _, columns, number in there) - {0})
+    streams = named_streams(frozenset(columns.streams[number] for _, columns, number in there) - {0})
     anomalies = _anomalies(tuple(place for place, _, _ in there))
     names = names_of_answer()
     of_types = {columns.types[number] for _, columns, number in there} | {type for type, _ in streams.values()}
@@ -79,13 +79,8 @@ def with_hash(table: str, hash: int) -> list[Pointer]:
 
 
 def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
-    """Return the blocks that begin at these places. Within ``asking_once`` the first of them are opened once."""
-    there, asked = once(open_blocks, dict[PlaceOf, Columns]), set(wanted)
-    found = {place: there[place] for place in asked & there.keys()}
-    found |= {place: opened(data) for place, data in _blocks_at(asked - found.keys())}
-    if len(there) + len(found) <= MOST_KEPT:
-        there |= found
-    return found
+    """Return the blocks that begin at these places. Within one answer the first of them are read and opened once."""
+    return {place: block.columns for place, block in _blocks_at(wanted)}
 
 
 def _blocks_with(places: Iterable[PlaceOf]) -> Blocks:
@@ -94,14 +89,13 @@ def _blocks_with(places: Iterable[PlaceOf]) -> Blocks:
     for partition, ordinal in places:
         number = ordinal % FULL
         last[partition, ordinal - number] = max(number, last.get((partition, ordinal - number), 0))
-    kept = once(open_blocks, dict[PlaceOf, Columns]).keys() | _blocks_of_answer().keys()
+    kept = set(_kept())
     blocks = open_blocks(last)
     grown = {place for place in kept & blocks.keys() if len(blocks[place]) <= last[place]}
     if not grown:
         return blocks
     for place in grown:
-        once(open_blocks, dict[PlaceOf, Columns]).pop(place, None)
-        _blocks_of_answer().pop(place, None)
+        del _kept()[place]
     return {**blocks, **open_blocks(grown)}
 
 
@@ -177,12 +171,25 @@ def _blocks_before(places: tuple[tuple[int, str], ...]) -> list[int | None]:
 def _tokens(places: Sequence[tuple[int, str]], firsts: Sequence[int | None]) -> dict[PlaceOf, list[str]]:
     """Return the tokens of the blocks that begin at these ordinals, each in the partition of its place."""
     wanted = {(partition, first) for (partition, _), first in zip(places, firsts, strict=True) if first is not None}
-    return {place: tokens_of(data) for place, data in _blocks_at(wanted)}
+    return {place: block.tokens for place, block in _blocks_at(wanted)}
 
 
-def _blocks_at(places: Iterable[PlaceOf]) -> Iterator[tuple[PlaceOf, bytes]]:
+class _Block:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @cached_property
+    def columns(self) -> Columns:
+        return opened(self._data)
+
+    @property
+    def tokens(self) -> list[str]:
+        return self.columns.tokens if "columns" in self.__dict__ else tokens_of(self._data)
+
+
+def _blocks_at(places: Iterable[PlaceOf]) -> Iterator[tuple[PlaceOf, _Block]]:
     """Yield the blocks that begin at these places: one query for each 500, of however many partitions."""
-    kept, wanted = _blocks_of_answer(), sorted(set(places))
+    kept, wanted = _kept(), sorted(set(places))
     yield from [(place, kept[place]) for place in wanted if place in kept]
     wanted = [place for place in wanted if place not in kept]
     statement = (
@@ -192,14 +199,15 @@ def _blocks_at(places: Iterable[PlaceOf]) -> Iterator[tuple[PlaceOf, bytes]]:
     columns = {"partition": "bigint", "first": "bigint"}
     for start in range(0, len(wanted), BLOCKS_A_STATEMENT):
         for partition, first, data in sql.select(statement, columns, wanted[start : start + BLOCKS_A_STATEMENT]):
+            block = _Block(bytes(data))
             if len(kept) < MOST_KEPT:
-                kept[partition, first] = bytes(data)
-            yield (partition, first), bytes(data)
+                kept[partition, first] = block
+            yield (partition, first), block
 
 
 @asked_once
-def _blocks_of_answer() -> dict[PlaceOf, bytes]:
-    """Blocks that were read for this answer, to be filled."""
+def _kept() -> dict[PlaceOf, _Block]:
+    """The first blocks that were read for this answer, to be filled. Outside of one, none is kept."""
     return {}
 
 
@@ -216,7 +224,7 @@ def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:
 
 
 @asked_once
-def _streams(ids: frozenset[int]) -> dict[int, tuple[int, str]]:
+def named_streams(ids: frozenset[int]) -> dict[int, tuple[int, str]]:
     """Return the aggregate type's number and the aggregate id of each stream, by stream id."""
     if not ids:
         return {}

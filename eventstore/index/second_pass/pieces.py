@@ -12,9 +12,10 @@ from django.db.models import F, QuerySet
 
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.forgotten.memory import Forgotten
+from eventstore.index.lookup.pointers import named_streams
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.second_pass.rereading import AnotherLog, Rereader
-from eventstore.index.tables import declared, sql
+from eventstore.index.tables import declared
 from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, Values, opened, with_values
 from eventstore.index.tables.database import atomic
 from eventstore.index.tables.declared import Declaration
@@ -207,10 +208,9 @@ def _allowed(work: Passed, blocks: Sequence[BlockRow], values: NewValues) -> New
 
 
 def _aggregates(names: Names, streams: set[int]) -> Mapping[int, tuple[str, str]]:
-    statement = f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE id IN {sql.in_list()}"
-    rows = sql.query(statement, [sql.as_list(sorted(streams))])
-    texts = names.texts_of({type for _, type, _ in rows})
-    return {id: (texts[type], aggregate_id) for id, type, aggregate_id in rows}
+    found = named_streams(frozenset(streams))
+    texts = names.texts_of({type for type, _ in found.values()})
+    return {id: (texts[type], aggregate_id) for id, (type, aggregate_id) in found.items()}
 
 
 def _numbered(work: Passed, values: NewValues, left: Declaration) -> Mapping[int, Callable[[Values], Values]]:

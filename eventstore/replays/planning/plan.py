@@ -15,6 +15,7 @@ from typing import Any
 
 from eventstore.actions import AggregateName, FilterText, Resource
 from eventstore.drivers.meanwhile import asking_once
+from eventstore.extent import one_answer
 from eventstore.jobs import lookup
 from eventstore.jobs.rows import arguments_fit
 from eventstore.model.events import Topic
@@ -188,7 +189,7 @@ class ReplayPlan:
 
 def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     """Look at the events, and at who would get them. Raises ``InvalidReplay`` for what cannot be replayed like this."""
-    with asking_once():
+    with asking_once(), one_answer():
         found = _looked_at(storage, resource, aim)
     return found if arguments_fit(found.order().as_json()) else replace(found, hazards=[TOO_LARGE, *found.hazards])
 
