@@ -21,6 +21,9 @@ long each load lasts, and ``VIEWERS`` (50) is how many watch.
 - ``rates_reached``: 1 if that was at least 95 % of the intended rate while the desk was watched. Otherwise the output
   says so, and the other figures are those of a smaller load.
 
+The subscribers are one process on the machine that serves them. It reads a text that several of them get once, and compares it
+byte by byte for the others (``benchmarks.tail_frames``): what fifty or a thousand of them would take is not the desk's.
+
 ``PARTS`` chooses among ``carried`` (``benchmarks.tail_carried``), ``many`` (``benchmarks.tail_many``) and ``usual``, the
 figures above; without it, all three. ``PARTS=side`` compares with an older build (``benchmarks.tail_side``).
 """

@@ -15,13 +15,15 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 NO_MASK = b"\0\0\0\0"
 """A mask that changes nothing, which a client may choose."""
 OPEN_WITHIN = 60.0
+FIRST_BUFFER = 32 * 1024
+"""Bytes. It grows with what comes."""
 
 
 class Refused(Exception):
     """The server refused the handshake, or closed the connection. Says how."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Calls ``take`` with each message. ``ended`` is done once the connection is closed."""
 
     transport: asyncio.Transport
@@ -31,7 +33,9 @@ class Connection(asyncio.Protocol):
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._kept: asyncio.Queue[bytes] = asyncio.Queue()
-        self._buffer = bytearray()
+        self._buffer = bytearray(FIRST_BUFFER)
+        self._begin = self._end = 0
+        """Where in the buffer what has come and was not taken yet begins and ends."""
         self._is_open = False
 
     async def open(self, url: str, headers: Sequence[tuple[str, str]], subprotocols: Sequence[str]) -> None:
@@ -75,19 +79,31 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where what comes next is to be written: at least half of the buffer."""
+        del sizehint
+        held = self._end - self._begin
+        if 2 * (len(self._buffer) - self._end) < len(self._buffer):
+            grown = bytearray(len(self._buffer) * (2 if 2 * held > len(self._buffer) else 1))
+            grown[:held] = memoryview(self._buffer)[self._begin : self._end]
+            self._buffer, self._begin, self._end = grown, 0, held
+        return memoryview(self._buffer)[self._end :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._end += nbytes
         if not self._is_open:
-            head, separator, rest = bytes(self._buffer).partition(b"\r\n\r\n")
-            if not separator:
+            end = self._buffer.find(b"\r\n\r\n", self._begin, self._end)
+            if end < 0:
                 return
-            self._is_open, self._buffer = True, bytearray(rest)
-            self._opened.set_result(head.split(b"\r\n")[0].decode())
+            self._opened.set_result(self._buffer[self._begin : end].split(b"\r\n")[0].decode())
+            self._is_open, self._begin = True, end + 4
         while (size := self._frame()) is not None:
             begin, end = size
-            opcode, payload = self._buffer[0] & 0x0F, bytes(memoryview(self._buffer)[begin:end])
-            del self._buffer[:end]
+            opcode, payload = self._buffer[self._begin] & 0x0F, bytes(memoryview(self._buffer)[begin:end])
+            self._begin = end
             self._take_frame(opcode, payload)
+        if self._begin == self._end:
+            self._begin = self._end = 0
 
     def connection_lost(self, error: Exception | None) -> None:
         for future in (self._opened, self.ended):
@@ -96,16 +112,16 @@ class Connection(asyncio.Protocol):
 
     def _frame(self) -> tuple[int, int] | None:
         """Where the payload of the first frame begins and ends, if all of it has come."""
-        held = len(self._buffer)
+        at, held = self._begin, self._end - self._begin
         if held < 2:
             return None
-        size, begin = self._buffer[1], 2
+        size, head = self._buffer[at + 1], 2
         if size >= 126:
-            begin = 4 if size == 126 else 10
-            if held < begin:
+            head = 4 if size == 126 else 10
+            if held < head:
                 return None
-            (size,) = struct.unpack_from("!H" if begin == 4 else "!Q", self._buffer, 2)
-        return (begin, begin + size) if held >= begin + size else None
+            (size,) = struct.unpack_from("!H" if head == 4 else "!Q", self._buffer, at + 2)
+        return (at + head, at + head + size) if held >= head + size else None
 
     def _take_frame(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:

@@ -6,7 +6,6 @@ broker's own reader). Each acknowledges what it gets as its protocol requires.
 
 import asyncio
 import json
-import re
 import time
 from array import array
 from bisect import bisect_right
@@ -15,14 +14,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
 from msgspec import Struct
 from msgspec.json import Decoder
 
 from benchmarks.running import say
 from benchmarks.tail_connections import Connection, Refused
+from benchmarks.tail_frames import Batch, frame_of_events, frame_of_rows
 
 CONNECTING_AT_ONCE = 10
-_ROW = re.compile(r'data-event-id="(\d+)-([\d.]+)"')
 
 
 class Signal(Protocol):
@@ -65,16 +65,24 @@ class Seen:
     came: "array[int]" = field(default_factory=lambda: array("q"))
     counts: dict[str, Any] = field(default_factory=dict)
 
-    def note(self, numbers: list[int], published: list[float], now: float) -> None:
+    def note(self, batch: Batch, now: float) -> None:
         """Record events that came together."""
-        if not numbers:
+        if not len(batch.numbers):
             return
-        if numbers != list(range(self.next_number, self.next_number + len(numbers))):
-            expected = [self.next_number, *[number + 1 for number in numbers[:-1]]]
-            self.gaps += sum(one != other for one, other in zip(numbers, expected, strict=True))
-        self.events += len(numbers)
-        self.next_number = numbers[-1] + 1
-        self.delays.extend([now - at for at in published])
+        self.gaps += batch.gaps + int(batch.numbers[0] != self.next_number)
+        self.next_number = int(batch.numbers[-1]) + 1
+        self.delays.frombytes((now - batch.published).astype(np.float32).tobytes())
+        self._note_time(len(batch.numbers), now)
+
+    def note_one(self, number: int, published: float, now: float) -> None:
+        """Record one event that came by itself."""
+        self.gaps += number != self.next_number
+        self.next_number = number + 1
+        self.delays.append(now - published)
+        self._note_time(1, now)
+
+    def _note_time(self, events: int, now: float) -> None:
+        self.events += events
         self.last_at = now
         self.came_at.append(now)
         self.came.append(self.events)
@@ -90,32 +98,11 @@ class _Payload(Struct, gc=False):
     at: float
 
 
-class _Event(Struct, gc=False):
-    data: _Payload
-
-
-class _Frame(Struct, gc=False):
-    frame: int
-    events: list[_Event]
-    counts: dict[str, Any]
-    mark: str = ""
-    """Protocol 1 has none."""
-
-
-class _PageFrame(Struct, gc=False):
-    frame: int
-    mark: str
-    rows: str
-    counts: dict[str, Any]
-
-
 class _Message(Struct, gc=False):
     messageId: str  # the endpoint's own name
     payload: bytes
 
 
-_frame = Decoder(_Frame).decode
-_page_frame = Decoder(_PageFrame).decode
 _message = Decoder(_Message).decode
 _payload = Decoder(_Payload).decode
 
@@ -189,10 +176,9 @@ def _acknowledgement(frame: int, mark: str) -> str:
 
 def _take_json(connection: Connection, seen: Seen, expected: int, done: "asyncio.Future[None]", text: bytes) -> None:
     now = time.time()
-    frame = _frame(text)
+    frame, events = frame_of_events(text)
     connection.send(_acknowledgement(frame.frame, frame.mark))
-    payloads = [event.data for event in frame.events]
-    seen.note([payload.n for payload in payloads], [payload.at for payload in payloads], now)
+    seen.note(events, now)
     seen.counts = frame.counts
     if seen.events >= expected and not done.done():
         done.set_result(None)
@@ -201,10 +187,9 @@ def _take_json(connection: Connection, seen: Seen, expected: int, done: "asyncio
 def _take_page(connection: Connection, seen: Seen, expected: int, done: "asyncio.Future[None]", text: bytes) -> None:
     """``next_number`` is not used: above a certain rate the rows are a sample."""
     now = time.time()
-    frame = _page_frame(text)
+    frame, rows = frame_of_rows(text)
     connection.send(_acknowledgement(frame.frame, frame.mark))
-    rows = _ROW.findall(frame.rows)
-    seen.note([int(number) for number, _ in rows], [float(published) for _, published in rows], now)
+    seen.note(rows, now)
     seen.counts = frame.counts
     skipped = seen.counts["skipped"]
     accounted = seen.counts["shown"] + skipped["sampled"] + skipped["slow"] + (skipped["older"] or 0)
@@ -217,7 +202,7 @@ def _take_endpoint(connection: Connection, seen: Seen, expected: int, done: "asy
     message = _message(text)
     connection.send(f'{{"messageId":"{message.messageId}"}}')
     payload = _payload(message.payload)
-    seen.note([payload.n], [payload.at], now)
+    seen.note_one(payload.n, payload.at, now)
     if seen.events >= expected and not done.done():
         done.set_result(None)
 

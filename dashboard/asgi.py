@@ -24,12 +24,14 @@ from dashboard.running.unread_sockets import close_unread_sockets  # noqa: E402
 from dashboard.setup.system_checks import require_serving_settings  # noqa: E402
 from dashboard.sockets.handshake import with_origin_or_token  # noqa: E402
 from dashboard.sockets.routing import no_such_socket, urlpatterns  # noqa: E402
+from dashboard.sockets.short_texts import take_short_texts  # noqa: E402
 from dashboard.sockets.texts_in_parts import taking_texts_in_parts  # noqa: E402
 
 require_serving_settings()
 answer_long_lines()
 limit_requests()
 close_unread_sockets()
+take_short_texts()
 sockets = taking_texts_in_parts(counting_refusals(with_origin_or_token(URLRouter([*urlpatterns, no_such_socket]))))
 application = giving_memory_back(
     without_root_path(ProtocolTypeRouter({"http": without_needless_bodies(pages), "websocket": sockets}))

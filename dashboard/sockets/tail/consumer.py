@@ -144,7 +144,7 @@ class TailSocket(Consuming):
             await self._end(BAD_REQUEST, entered.problem)
             return
         self.expecting.cancel()
-        self.sender = FrameSender(self.framing, self._send_texts, self._spawn)
+        self.sender = FrameSender(self.framing, self._send_texts, self._spawn, sockets=self.all_open.__len__)
         self._spawn(self._run(self.begin, self.sender))
 
     async def _change_filter(self, text: str, begin: Begin, sender: FrameSender) -> None:
@@ -213,9 +213,9 @@ class TailSocket(Consuming):
         return await open_in_thread(partial(as_seen_in, self.seen, open_it))
 
     async def _send_texts(self, texts: Sequence[bytes]) -> None:
-        if IN_PARTS in self.scope.get("extensions", {}):
+        if (send := self.scope.get("extensions", {}).get(IN_PARTS)) is not None:
             with suppress(Disconnected):
-                await self.base_send({"type": "websocket.send", "text": TextInParts(texts)})
+                await send({"type": "websocket.send", "text": TextInParts(texts)})
         else:
             await self.send(b"".join(texts).decode())
 

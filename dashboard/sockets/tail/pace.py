@@ -1,10 +1,16 @@
-"""When the next frame of a socket goes out: at most ten times a second, and in step with the tail's chunks."""
+"""When the next frame of a socket goes out: at most ten times a second, and in step with the tail's chunks.
+
+With many sockets each gets fewer frames, with more in each. A thousand that got ten a second would take more than a processor,
+and each event would come late.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
 
 FRAME_EVERY = 0.1
+FOR_EACH_SOCKET = 0.000_25
+"""Seconds by which each open socket makes that longer, from where it is more."""
 LATE_IN_BEAT, ALIGN_EVERY = 0.03, 1.0
 """Seconds after a chunk from which a frame is late, and the shortest time between two waits for the next chunk."""
 SLACK = 0.02
@@ -12,9 +18,10 @@ SLACK = 0.02
 
 
 class Pace:
-    """The pace of one socket, from its first frame on."""
+    """The pace of one socket, from its first frame on. ``sockets`` says how many there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, sockets: Callable[[], int]) -> None:
+        self._sockets = sockets
         self._due = time.monotonic()
         self._aligned_at = 0.0
 
@@ -26,7 +33,7 @@ class Pace:
         chunk comes, and for other reasons.
         """
         now, before = time.monotonic(), chunk_at()
-        if not LATE_IN_BEAT < now - before < FRAME_EVERY or now - self._aligned_at < ALIGN_EVERY:
+        if not LATE_IN_BEAT < now - before < FRAME_EVERY or now - self._aligned_at < ALIGN_EVERY or self._every > FRAME_EVERY:
             return
         self._aligned_at = now
         try:
@@ -39,7 +46,11 @@ class Pace:
 
     async def next(self) -> None:
         """Call after a frame has gone out. Waits until the next one may."""
-        now = time.monotonic()
+        now, every = time.monotonic(), self._every
         # Counted from when this frame was due, not from now. Otherwise only every other chunk of a busy tail would be sent.
-        self._due = max(self._due + FRAME_EVERY, now - FRAME_EVERY / 2)
+        self._due = max(self._due + every, now - every / 2)
         await asyncio.sleep(max(0.0, self._due - now))
+
+    @property
+    def _every(self) -> float:
+        return max(FRAME_EVERY, FOR_EACH_SOCKET * self._sockets())

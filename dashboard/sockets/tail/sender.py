@@ -32,7 +32,8 @@ NO_FILTER: NamedFilter = (None, "")
 
 
 class FrameSender:
-    """The frames to one client. ``send`` sends a text in parts, ``spawn`` runs something beside. Belongs to one event loop.
+    """The frames to one client. ``send`` sends a text in parts, ``spawn`` runs something beside, ``sockets`` says how many are
+    open. Belongs to one event loop.
 
     A filter is *requested* by the client at any time, and *applied* when the next frame is made.
     """
@@ -43,8 +44,9 @@ class FrameSender:
         send: Callable[[Sequence[bytes]], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, object]], object],
         filter: NamedFilter = NO_FILTER,
+        sockets: Callable[[], int] = lambda: 1,
     ) -> None:
-        self.framing, self._send, self._spawn = framing, send, spawn
+        self.framing, self._send, self._spawn, self._sockets = framing, send, spawn, sockets
         self.window = Window()
         self.outbox: deque[FrameContent] = deque()
         self.requested_filter = self.applied_filter = filter
@@ -93,7 +95,7 @@ class FrameSender:
 
     async def run(self, subscriber: TailSubscriber) -> None:
         """Send frame after frame, until the subscriber's tail has ended or ``stopped`` is set."""
-        pace = Pace()
+        pace = Pace(self._sockets)
         while await self._wait_for_frame(subscriber):
             if not self.outbox:
                 await self._fill_outbox(subscriber, pace)

@@ -1,4 +1,7 @@
-"""Reads all partitions of a topic on from a place in each, merged by time, as long as nothing is missing in between."""
+"""Reads all partitions of a topic on from a place in each, merged by time, as long as nothing is missing in between.
+
+Where there is much to read, a reader is kept: to open one for each read took longer than fifty scripts take for what was read.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,9 +9,15 @@ from datetime import datetime
 from heapq import merge
 
 from eventstore.model.events import Message
-from eventstore.model.log import Log
+from eventstore.model.log import Log, Reader
 from eventstore.tail.start import BYTES_A_READ, LARGEST_READ, SMALLEST_READ, Places, next_limit, time_reached
 
+MOST_READERS = 4
+"""That are kept at a time. What lies in more partitions is read by place."""
+MOST_AT_ONCE = 2_000
+"""Events that are read of a partition with a reader that is kept, before it is asked if they are whole."""
+WAIT = 0.2
+"""Seconds that such a reader waits for the first of them. The tail has read more than that already."""
 FEWEST_A_READ = 20
 """Events that a read asks of a partition, at least, however many partitions there are: each read costs a reader."""
 
@@ -28,14 +37,21 @@ class OrderedReader:
         self.places = dict(places)
         """The last event of each partition that was returned."""
         self._kept: dict[int, deque[Message]] = {}
+        self._readers: dict[int, Reader] = {}
+        """By partition, those that are kept. They stand after the last event that was read."""
         self._limit, self._largest = SMALLEST_READ, BYTES_A_READ // SMALLEST_READ
+
+    def close(self) -> None:
+        for partition in list(self._readers):
+            self._close_reader(partition)
 
     def read(self) -> Sequence[Message]:
         """Return what comes next, some hundred events at least if there are so many; nothing if there is no more now.
 
         Raises ``SomethingMissing``, and the store's own errors. After any error, reading goes on where it was.
         """
-        asked = [at for at, newest in self._read_to().items() if not self._kept.get(at) and self.places.get(at, "") < newest]
+        read_to = self._read_to()
+        asked = {at: newest for at, newest in read_to.items() if not self._kept.get(at) and self.places.get(at, "") < newest}
         whole = self._fill(asked)
         horizon = min((time_reached(kept) for at, kept in self._kept.items() if at not in whole), default=None)
         passed = [list(_up_to(kept, horizon)) for kept in self._kept.values()]
@@ -45,19 +61,33 @@ class OrderedReader:
                 self.places[messages[-1].position.partition] = messages[-1].position.token
         return passed[0] if len(passed) == 1 else list(merge(*passed, key=lambda message: message.published))
 
-    def _fill(self, partitions: Sequence[int]) -> set[int]:
-        """Read on in these partitions. Return those of which the store has no more."""
+    def _fill(self, partitions: Mapping[int, str]) -> set[int]:
+        """Read on in these partitions, up to these tokens or further. Return those of which the store has no more."""
         if not partitions:
             return set()
         fewest = min(FEWEST_A_READ, BYTES_A_READ // (self._largest * len(partitions)))
         limit = max(1, fewest, self._limit // len(partitions))
-        whole = {partition for partition in partitions if self._read_partition(partition, limit)}
+        whole = {partition for partition, newest in partitions.items() if self._read_on(partition, newest, limit)}
         found = [message for partition in partitions for message in self._kept.get(partition, ())]
         self._largest = max(1, max((len(message.payload) for message in found), default=self._largest))
         self._limit = next_limit(self._limit, found, LARGEST_READ)
         return whole
 
-    def _read_partition(self, partition: int, limit: int) -> bool:
+    def _read_on(self, partition: int, newest: str, limit: int) -> bool:
+        """Read on in the partition. Returns whether the store has no more of it now."""
+        if partition not in self._readers:
+            return self._read_by_place(partition, limit)
+        try:
+            found = self._read_with(self._readers[partition])
+            if found:
+                self._check_place(partition)
+                self._kept[partition] = deque(found)
+        except BaseException:
+            self._close_reader(partition)  # it has gone on, and what it has read was not given
+            raise
+        return not found or found[-1].position.token >= newest
+
+    def _read_by_place(self, partition: int, limit: int) -> bool:
         token = self.places.get(partition, "")
         after = self._log.position(self._topic, partition, token) if token else None
         most = limit + 1 if after else limit
@@ -66,7 +96,33 @@ class OrderedReader:
             raise SomethingMissing
         if kept := deque(found[1:] if after is not None else found):
             self._kept[partition] = kept
+        if len(found) == most and kept and len(self._readers) < MOST_READERS:
+            self._readers[partition] = self._log.open_reader(self._topic, partition, after=kept[-1].position)
         return len(found) < most
+
+    def _read_with(self, reader: Reader) -> Sequence[Message]:
+        """Return what there is, or nothing if nothing comes."""
+        found: list[Message] = []
+        size = 0
+        while len(found) < MOST_AT_ONCE and size < BYTES_A_READ:
+            more = reader.read(limit=MOST_AT_ONCE - len(found), timeout=0.0 if found else WAIT)
+            if not more:
+                break
+            found += more
+            size += sum(len(message.payload) for message in more)
+        return found
+
+    def _check_place(self, partition: int) -> None:
+        """Look if the event before those that were just read is still there: then it was while they were read, and so was all
+        of what follows it. A reader does not say what was trimmed before it came there."""
+        token = self.places.get(partition, "")
+        after = self._log.position(self._topic, partition, token)
+        found = self._log.read_forward(self._topic, partition, after=after, inclusive=True, limit=1)
+        if not found or found[0].position.token != token:
+            raise SomethingMissing
+
+    def _close_reader(self, partition: int) -> None:
+        self._readers.pop(partition).close()
 
 
 def _up_to(kept: deque[Message], horizon: datetime | None) -> Iterator[Message]:

@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 MOST_EVENTS, MOST_BYTES = 12_000, 24 * 1024 * 1024
 """What a reading keeps. A follower for which that is too little goes over to another reading, behind this one."""
 AHEAD = 4
-"""Chunks that a reading is ahead of its fastest follower."""
+"""Chunks that a reading is ahead of its followers: of one that half of them have passed."""
+LIVELY_SECONDS = 1.0
+"""Followers that have passed nothing for so long are not waited for, if others have."""
 PAUSE, LONGEST_PAUSE = 0.2, 2.0
 """Seconds until the store is asked again: at first, and in the end."""
 STUCK_SECONDS = 10.0
@@ -54,6 +56,9 @@ class Source(Protocol):
 class SharedReading:
     """A thread that reads the store on from ``places`` into a ring of its own, a few chunks ahead of its followers.
 
+    It waits until half of them, of those that take, have come near. If it went on with the fastest, the others would lose it
+    time and again, and each time another would begin. If it waited for all, one on a slow line would hold the others up.
+
     It is ``over`` once the tail's ring, or another reading, goes on from where it is (``is_met``), once nobody follows it or
     takes anything, or if it cannot go on (``failed``). Its followers take what is left in its ring, and go on elsewhere.
     """
@@ -70,8 +75,8 @@ class SharedReading:
         self.ring = Ring(places, most_events=MOST_EVENTS, most_bytes=MOST_BYTES)
         self.over = self.failed = self.away = False
         self.began = self._moved_at = time.monotonic()
-        self.followers: set[Follower] = set()
-        """Changed under ``lock`` alone."""
+        self.followers: dict[Follower, float] = {}
+        """When each of them passed something (monotonic). Changed under ``lock`` alone."""
         self.lock = threading.Lock()
         self._reader = OrderedReader(log, topic, places, lambda: tail.read_to()[1])
         self._read_to: tuple[int, Places] = (0, dict(places))
@@ -102,19 +107,22 @@ class SharedReading:
         """Add the follower. Returns false if the reading is over by now."""
         with self.lock:
             if not self.over:
-                self.followers.add(follower)
+                self.followers[follower] = time.monotonic()
             return not self.over
 
-    def passed(self, number: int) -> None:
-        """Note that a follower stands before this chunk now."""
-        self._moved_at = time.monotonic()
+    def passed(self, follower: Follower, number: int) -> None:
+        """Note that the follower stands before this chunk now."""
+        self._moved_at = now = time.monotonic()
+        with self.lock:
+            if follower in self.followers:
+                self.followers[follower] = now
         if number + AHEAD > self.ring.next_number:
             self._wanted.set()
 
     def discard(self, follower: Follower) -> None:
         """The follower goes. The reading ends with the last one."""
         with self.lock:
-            self.followers.discard(follower)
+            self.followers.pop(follower, None)
             self.over |= not self.followers
         self.ring.unwatch(follower)
         self._wanted.set()
@@ -134,6 +142,7 @@ class SharedReading:
             self.failed = True
         finally:
             self.end()
+            self._reader.close()
             connections.close_all()
         self._keep_what_is_left()
 
@@ -144,7 +153,7 @@ class SharedReading:
             if not self._is_wanted():
                 if time.monotonic() - self._moved_at > STUCK_SECONDS:
                     return
-                self._wanted.wait(LONGEST_PAUSE)
+                self._wanted.wait(min(LIVELY_SECONDS, LONGEST_PAUSE))
                 continue
             self._moved_at = time.monotonic()
             try:
@@ -181,12 +190,25 @@ class SharedReading:
             self._wanted.wait(left)
 
     def _is_wanted(self) -> bool:
-        """Whether the fastest follower is near the end of what was read. What waits for it is never dropped."""
-        with self.lock:
-            fastest = max((follower.number or 0 for follower in self.followers), default=0)
-        waiting = self.ring.since(fastest).chunks
+        """Whether half of the followers are near the end of what was read. What waits for them is never dropped."""
+        waiting = self.ring.since(self._middle()).chunks
         size, events = sum(chunk.size for chunk in waiting), sum(len(chunk.entries) for chunk in waiting)
         return not waiting or (len(waiting) < AHEAD and 4 * size < MOST_BYTES and 4 * events < MOST_EVENTS)
+
+    def _middle(self) -> int:
+        """Return the chunk before which the middle one of the followers that take stands. If none does, the fastest counts:
+        it waits for what is read next, or nobody takes anything."""
+        numbers = sorted((follower.number or 0 for follower in self.taking()), reverse=True)
+        if numbers:
+            return numbers[(len(numbers) - 1) // 2]
+        with self.lock:
+            return max((follower.number or 0 for follower in self.followers), default=0)
+
+    def taking(self) -> Sequence[Follower]:
+        """Return the followers that have passed something just now."""
+        since = time.monotonic() - LIVELY_SECONDS
+        with self.lock:
+            return [follower for follower, at in self.followers.items() if at >= since]
 
     def _add(self, messages: Sequence[Message]) -> None:
         entries = tuple(Entry(message, self._parser) for message in messages)

@@ -11,7 +11,7 @@ from eventstore.tail.start import Places
 MOST_READINGS = 4
 """Of one topic at a time. Whoever finds no place in them reads for itself, and keeps nothing."""
 ALONE_FOR = 10.0
-"""Seconds after which a reading that one subscriber uses alone gives way to another."""
+"""Seconds after which a reading that at most one subscriber takes from gives way to another."""
 
 
 class Readings:
@@ -47,8 +47,9 @@ class Readings:
             return reading, 0
 
     def _give_way(self) -> bool:
-        """End a reading that nobody shares, the oldest: its follower reads as well by itself, or begins another later."""
-        alone = [one for one in self._active if len(one.followers) < 2 and time.monotonic() - one.began > ALONE_FOR]
+        """End a reading that nobody shares, the oldest: its follower reads as well by itself, or begins another later. The
+        slow and the silent do not share it: they seldom take the same."""
+        alone = [one for one in self._active if len(one.taking()) < 2 and time.monotonic() - one.began > ALONE_FOR]
         if alone:
             oldest = min(alone, key=lambda one: one.began)
             oldest.end()

@@ -141,7 +141,7 @@ class TailCursor:
         if (found := self.tail.readings.join(self, self.places)) is not None:
             self._reading, number = found
             self._join(self.ring_filter.filter, number)
-            found[0].passed(number)  # it may be waiting for another follower, who is slower
+            found[0].passed(self, number)  # it may be waiting for another follower, who is slower
         return found is not None
 
     def leave_reading(self) -> None:
@@ -221,7 +221,7 @@ class TailCursor:
             result = self.ring_filter.result_of(chunk)
             self._matched = result.before + result.matched
             if self._reading is not None:
-                self._reading.passed(self.number)
+                self._reading.passed(self, self.number)
         elif pending.rest:
             self.floors.raise_to(pending.slice.tokens)
         else:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from dashboard.sockets.tail import pace
-from dashboard.sockets.tail.pace import ALIGN_EVERY, FRAME_EVERY, LATE_IN_BEAT, Pace
+from dashboard.sockets.tail.pace import ALIGN_EVERY, FOR_EACH_SOCKET, FRAME_EVERY, LATE_IN_BEAT, Pace
 
 LATE = (LATE_IN_BEAT + FRAME_EVERY) / 2
 
@@ -58,7 +58,7 @@ def waits(clock: Clock, ago: float, own_pace: Pace | None = None) -> bool:
 
     async def work() -> bool:
         tail = Tail(clock, ago)
-        aligning = tail.align(own_pace or Pace())
+        aligning = tail.align(own_pace or Pace(lambda: 1))
         waiting = not await has_ended(aligning)
         tail.chunk_comes()
         await aligning
@@ -75,7 +75,7 @@ def test_only_who_is_late_in_a_beat_waits_for_the_next(clock: Clock, ago: float,
 def test_an_acknowledgement_is_no_chunk(clock: Clock) -> None:
     async def work() -> list[bool]:
         tail = Tail(clock, LATE)
-        aligning = tail.align(Pace())
+        aligning = tail.align(Pace(lambda: 1))
         tail.news.set()
         found = [await has_ended(aligning)]
         tail.chunk_comes()
@@ -85,7 +85,7 @@ def test_an_acknowledgement_is_no_chunk(clock: Clock) -> None:
 
 
 def test_one_waits_once_a_second_at_most(clock: Clock) -> None:
-    own_pace = Pace()
+    own_pace = Pace(lambda: 1)
     assert waits(clock, LATE, own_pace)
     clock.now += ALIGN_EVERY / 2
     assert not waits(clock, LATE, own_pace)
@@ -96,12 +96,28 @@ def test_one_waits_once_a_second_at_most(clock: Clock) -> None:
 def test_a_chunk_that_does_not_come_is_not_waited_for_any_longer(clock: Clock) -> None:
     async def work() -> list[bool]:
         tail = Tail(clock, LATE)
-        aligning = tail.align(Pace())
+        aligning = tail.align(Pace(lambda: 1))
         found = [await has_ended(aligning)]
         await aligning
         return found
 
     assert asyncio.run(work()) == [False]
+
+
+def test_in_a_crowd_none_waits_for_a_chunk(clock: Clock) -> None:
+    assert not waits(clock, LATE, Pace(lambda: 1_000))
+
+
+def test_a_thousand_sockets_get_fewer_frames_each(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio, "sleep", clock.sleep)
+    begun, own_pace = clock.now, Pace(lambda: 1_000)
+
+    async def work() -> None:
+        for _ in range(20):
+            await own_pace.next()
+
+    asyncio.run(work())
+    assert clock.now - begun == pytest.approx(20 * 1_000 * FOR_EACH_SOCKET)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -113,7 +129,7 @@ def test_there_are_ten_frames_a_second_at_most_whatever_making_one_takes(
     sent: list[float] = []
 
     async def work() -> None:
-        own_pace = Pace()
+        own_pace = Pace(lambda: 1)
         for _ in range(500):
             clock.now += chance.choice((0.0, 0.0, 0.02, 0.09, 0.3))
             sent.append(clock.now)

@@ -1,5 +1,6 @@
 """Small rings and readings, so that whoever does not take at once falls behind, and a store that counts its reads."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,22 +8,43 @@ import pytest
 
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, Topic
+from eventstore.model.log import Reader
 from eventstore.tail import Hub, Start, holding, read_buffer, ring
 from eventstore.tail.shared import reading
 from tests.unit.tail.subscribers.watching import Watching
 from tests.unit.tail.trimming import Trimming
 
 
+class CountedReader:
+    """A reader of which the log counts what it gives."""
+
+    def __init__(self, reader: Reader, log: "Counting") -> None:
+        self._reader, self._log = reader, log
+
+    def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        return self._log.counted(lambda: self._reader.read(limit=limit, timeout=timeout))
+
+    def close(self) -> None:
+        self._reader.close()
+
+
 class Counting(Trimming):
-    """Counts the messages that it was asked for by place (``given``). After ``most`` of them it does not answer."""
+    """Counts the messages that a shared reading was given (``given``). After ``most`` of them it does not answer."""
 
     given = 0
     most = 1_000_000
 
     def read_forward(self, *arguments: Any, **options: Any) -> Sequence[Message]:
+        return self.counted(lambda: super(Counting, self).read_forward(*arguments, **options))
+
+    def open_reader(self, *arguments: Any, **options: Any) -> Any:
+        opened = super().open_reader(*arguments, **options)
+        return CountedReader(opened, self) if threading.current_thread().name.endswith(" missed") else opened
+
+    def counted(self, read: Callable[[], Sequence[Message]]) -> Sequence[Message]:
         if self.given >= self.most:
             raise StoreUnreachable("The store does not answer now.")
-        found = super().read_forward(*arguments, **options)
+        found = read()
         self.given += len(found)
         return found
 

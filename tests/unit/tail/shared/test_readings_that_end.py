@@ -2,8 +2,10 @@
 
 import pytest
 
+from eventstore.tail import Start
 from eventstore.tail.shared import ordered_reader, reading, readings
 from eventstore.tail.shared.reading import SharedReading
+from eventstore.tail.subscriber import catchup
 from tests.contract.helpers import eventually
 from tests.unit.tail.shared.conftest import Counting
 from tests.unit.tail.shared.test_shared_readings import MANY, publish, together, wait_for_ring
@@ -31,6 +33,16 @@ def behind(log: Counting, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> list
     return scripts
 
 
+@pytest.fixture
+def sharing(behind: list[Watching], monkeypatch: pytest.MonkeyPatch) -> SharedReading:
+    """The reading that all of them follow. It has read some chunks."""
+    monkeypatch.setattr(ordered_reader, "LARGEST_READ", 10)
+    monkeypatch.setattr(reading, "MOST_EVENTS", 100)
+    found = {id(one): one for one in map(reading_of, behind)}
+    (shared,) = found.values()
+    return shared
+
+
 def everything(script: Watching) -> bool:
     return script.numbers == list(range(MANY))
 
@@ -43,11 +55,69 @@ def test_a_script_that_takes_nothing_ends_its_reading_and_keeps_next_to_nothing_
     silent, *others = behind
     held = reading_of(silent)
     assert eventually(lambda: held.over and len(held.ring._chunks) == 1)
+    for name in ("STUCK_SECONDS", "LEFT_SECONDS"):
+        monkeypatch.setattr(reading, name, 10.0)
     log.given = 0
     together(others, MANY)
     assert all(everything(script) for script in others)
     assert log.given < 2 * MANY
     assert everything(silent.until(MANY))
+
+
+def test_silent_scripts_that_share_a_reading_end_it_and_keep_next_to_nothing(
+    behind: list[Watching], sharing: SharedReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("STUCK_SECONDS", "LEFT_SECONDS", "LIVELY_SECONDS"):
+        monkeypatch.setattr(reading, name, 0.05)
+    assert eventually(lambda: sharing.over and len(sharing.ring._chunks) == 1)
+    for name in ("STUCK_SECONDS", "LEFT_SECONDS", "LIVELY_SECONDS"):
+        monkeypatch.setattr(reading, name, 10.0)
+    together(behind, MANY)
+    assert all(everything(script) for script in behind)
+
+
+def test_a_reading_of_several_that_hardly_take_anything_gives_way(
+    log: Counting, behind: list[Watching], sharing: SharedReading, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "ALONE_FOR", 0.0)
+    monkeypatch.setattr(reading, "STUCK_SECONDS", 3_600.0)
+    monkeypatch.setattr(reading, "LIVELY_SECONDS", 3_600.0)
+    monkeypatch.setattr(catchup, "EVENTS_COMPLETE", 5)  # of what another reads by itself
+    together(behind, 200)
+    places = Start(places={"documents#0": log.read_forward("documents", 0, limit=1)[0].position.token})
+    other = watch(behind[0].subscriber.tails[0].topic, places)
+    assert not sharing.over, "they have just taken something"
+    monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.0)
+    other.take()
+    assert sharing.over
+    together(behind, MANY)
+    assert all(everything(script) for script in behind)
+    assert other.until(MANY - 1).numbers == list(range(1, MANY))
+
+
+def test_a_reading_goes_on_with_those_who_take_whoever_else_follows_it(
+    behind: list[Watching], sharing: SharedReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.1)
+    lively = behind[-1]
+    assert eventually(lambda: bool(lively.take()) and len(lively.numbers) > 200)
+    assert lively.subscriber._cursors[0]._reading is sharing
+    together(behind, MANY)
+    assert all(everything(script) for script in behind)
+
+
+def test_a_reading_does_not_go_on_while_half_of_those_who_take_are_behind(
+    behind: list[Watching], sharing: SharedReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LIVELY_SECONDS", "STUCK_SECONDS", "LONGEST_PAUSE"):
+        monkeypatch.setattr(reading, name, 3_600.0)
+    fast, *others = behind
+    assert eventually(lambda: not fast.take().pieces and not sharing._is_wanted())
+    read = sharing.ring.next_number
+    assert len(fast.numbers) < MANY
+    assert eventually(lambda: bool(others[0].take()) and sharing.ring.next_number > read)
+    together(behind, MANY)
+    assert all(everything(script) for script in behind)
 
 
 def test_a_reading_of_one_script_alone_gives_way(
