@@ -44,5 +44,5 @@ EXPLAINED = {
 def standing_for(event: Event, profile: AccessProfile) -> PayloadStanding:
     """How the payload stands, as far as this profile may know."""
     found = standing_of(event, settings.EVENTDESK.payloads)
-    told = found not in VALUES or profile.sees_values or can_see("data", profile, origin_of(event))
+    told = profile.sees_values or found not in VALUES or can_see("data", profile, origin_of(event))
     return found if told else PayloadStanding.THERE
