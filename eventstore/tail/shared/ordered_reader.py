@@ -17,7 +17,7 @@ MOST_READERS = 4
 MOST_AT_ONCE = 2_000
 """Events that are read of a partition with a reader that is kept, before it is asked if they are whole."""
 WAIT = 0.2
-"""Seconds that such a reader waits for the first of them. The tail has read more than that already."""
+"""Seconds that such a reader waits for the first of them. The tail has read more already, so then it is read by place."""
 FEWEST_A_READ = 20
 """Events that a read asks of a partition, at least, however many partitions there are: each read costs a reader."""
 
@@ -78,14 +78,16 @@ class OrderedReader:
         if partition not in self._readers:
             return self._read_by_place(partition, limit)
         try:
-            found = self._read_with(self._readers[partition])
-            if found:
+            if found := self._read_with(self._readers[partition]):
                 self._check_place(partition)
                 self._kept[partition] = deque(found)
         except BaseException:
             self._close_reader(partition)  # it has gone on, and what it has read was not given
             raise
-        return not found or found[-1].position.token >= newest
+        if not found:  # although the tail has read more
+            self._close_reader(partition)
+            return self._read_by_place(partition, limit)
+        return found[-1].position.token >= newest
 
     def _read_by_place(self, partition: int, limit: int) -> bool:
         token = self.places.get(partition, "")

@@ -10,7 +10,7 @@ from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, Topic
 from eventstore.model.log import Reader
 from eventstore.tail import Hub, Start, holding, read_buffer, ring
-from eventstore.tail.shared import reading
+from eventstore.tail.shared import ordered_reader, reading
 from tests.unit.tail.subscribers.watching import Watching
 from tests.unit.tail.trimming import Trimming
 
@@ -55,6 +55,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_buffer, "FULL_EVENTS", 10)
     monkeypatch.setattr(read_buffer, "BEAT", 0.005)
     monkeypatch.setattr(reading, "PAUSE", 0.02)
+    monkeypatch.setattr(ordered_reader, "MOST_AT_ONCE", 10)
+    monkeypatch.setattr(ordered_reader, "WAIT", 0.02)
     monkeypatch.setattr(holding, "STUCK_SECONDS", 0.0)
 
 
