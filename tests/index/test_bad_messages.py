@@ -13,8 +13,7 @@ from eventstore.config.loading import Config
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.check.run import check_topic
-from eventstore.index.indexer import assigned_partition, failures
-from eventstore.index.indexer import indexer as indexer_module
+from eventstore.index.indexer import assigned_partition, batch_queue, failures
 from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queries
 from eventstore.index.writing.prepared_batch import PreparedBatch
 from eventstore.index.writing.writer import write_prepared
@@ -130,7 +129,7 @@ def test_a_message_that_the_index_cannot_take_is_found_and_the_indexer_goes_on_b
         fails_on(f"e-{bad}", prepared)
         return write(partition, prepared)
 
-    monkeypatch.setattr(indexer_module, "write_prepared", fragile)
+    monkeypatch.setattr(batch_queue, "write_prepared", fragile)
     storage = DatabaseStorage()
     published(storage, 200)
     with running(storage):

@@ -15,6 +15,7 @@ from eventstore.index.indexer.run import index_until_caught_up
 from eventstore.index.models import IndexedPartition, current_partitions
 from eventstore.index.rebuild.run import rebuild_topic
 from eventstore.index.writing import writer
+from eventstore.index.writing.partition import move_checkpoint
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import NewMessage, Position
 from eventstore.streams import copies
@@ -47,7 +48,7 @@ def test_of_random_batches_the_index_is_the_flat_list_though_its_writing_fails_a
     print("seed", seed)  # noqa: T201 -- to repeat it
     numbers = Numbers().add_random(random.Random(seed), messages)
     storage.log.append(TOPIC, numbers.messages)
-    monkeypatch.setattr(writer, "_move_checkpoint", failing_each(3, writer._move_checkpoint))
+    monkeypatch.setattr(writer, "move_checkpoint", failing_each(3, move_checkpoint))
     inside: list[bool] = []
 
     def note(*_: object) -> None:

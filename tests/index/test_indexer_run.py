@@ -12,8 +12,7 @@ from django.utils import timezone
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.drivers.database.table_reads import TableReader
-from eventstore.index.indexer import indexer as indexer_module
-from eventstore.index.indexer import reader_threads
+from eventstore.index.indexer import batch_queue, reader_threads
 from eventstore.index.indexer import run as following_module
 from eventstore.index.indexer.run import index_until_caught_up
 from eventstore.index.indexer.throughput import IndexerStatus
@@ -171,7 +170,7 @@ def test_an_error_of_the_database_while_writing_loses_and_doubles_nothing(monkey
             raise OperationalError("the database went away")
         return written(*arguments)
 
-    monkeypatch.setattr(indexer_module, "write_prepared", failing)
+    monkeypatch.setattr(batch_queue, "write_prepared", failing)
     storage = DatabaseStorage()
     published(storage, 100, partitions=2)
     assert index_until_caught_up(following(storage, threading.Event(), batch=10)) == 100

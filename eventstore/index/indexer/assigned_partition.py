@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import DatabaseError
+
 from eventstore.envelope.usual import UsualPiece
-from eventstore.index.indexer.failures import Answers, Narrowing, error_text, may_be_the_message
+from eventstore.index.indexer.failures import Answers, Narrowing, database_error_text, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
 from eventstore.index.processes.remote import ProcessGone, RemoteReader
 from eventstore.index.writing.drafting import Drafter, Ways
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, learn_incarnation, open_partition
-from eventstore.model.errors import NotPermitted, StoreUnreachable, UnknownTopic, words_of
+from eventstore.model.errors import EventStoreError, NotPermitted, StoreUnreachable, UnknownTopic, place_of, words_of
 from eventstore.model.events import Message, Position, Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.model.pieces import Piece, pieces_of
@@ -172,6 +174,25 @@ class AssignedPartition:
         self.failures += not isinstance(error, CheckpointMoved | UnknownTopic | ProcessGone)
         if may_be_the_message(error):
             self.narrowing.note_failure(messages, words_of(error))
+
+    def log_failure(self, error: Exception) -> None:
+        """Log what holds the partition up, once in the same words. The text of an unforeseen error is left out, because it may
+        quote a payload."""
+        # A topic that is gone is released with the next list of topics, and the end of a process was told of once.
+        if isinstance(error, CheckpointMoved | UnknownTopic | ProcessGone):
+            log.info("%s: %s", self, error)
+            return
+        level = logging.WARNING
+        if isinstance(error, EventStoreError):
+            text = f"trying again: {error}"
+        elif isinstance(error, DatabaseError):
+            text = f"trying again: {database_error_text(error)}"
+        else:
+            level = logging.ERROR
+            text = f"trying again after an unforeseen {type(error).__name__} at {place_of(error)}"
+        if text != self.told:
+            self.told = text
+            log.log(level, "%s: %s", self, text)
 
     def trouble_words(self, answers: Answers) -> str | None:
         """Why it fails again and again; empty if it works, ``None`` if that is not known yet.

@@ -7,24 +7,22 @@ process would only wait for each other.
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import connections
 from django.utils import timezone
 
 from eventstore.config.commands import shell_command
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
-from eventstore.index.indexer.batch_queue import Batch
+from eventstore.index.indexer.batch_queue import Batch, room_beside, write_together
 from eventstore.index.indexer.failures import Answers
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.made_anew import begin_anew
-from eventstore.index.indexer.reader_threads import Readers, log_failure
+from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.throughput import IndexerStatus, Meter
 from eventstore.index.lookup import progress
-from eventstore.index.writing.writer import write_prepared
 from eventstore.model.events import Position, Topic
 
 log = logging.getLogger(__name__)
@@ -98,10 +96,10 @@ class Indexer:
         """The topics for which a warning was logged that they are indexed as another kind."""
 
     def step(self, timeout: float) -> None:
-        """Write the next batch if one comes within ``timeout`` seconds, and rebalance if it is due."""
+        """Write the next batch if one comes within ``timeout`` seconds, with those behind it, and rebalance if it is due."""
         batch = self.readers.queue.take(timeout)
         if batch is not None:
-            self._write(batch)
+            self._write([batch, *self.readers.queue.ready(room_beside(batch))])
         if time.monotonic() >= self._rebalance_at:
             self.rebalance()
 
@@ -150,26 +148,15 @@ class Indexer:
         self.held.clear()
         leases.leave(self.owner)
 
-    def _write(self, batch: Batch) -> None:
-        """Write one batch, unless its partition was lost or has failed since the batch was read."""
-        opened, assigned = batch.opened, batch.opened.assigned
-        if opened.failed or assigned.gone:
-            return
-        count = len(batch.prepared)
-        try:
-            write_prepared(opened.writing, batch.prepared)
-        except Exception as error:  # noqa: BLE001 -- whatever one partition's events do, the others go on
-            opened.failed = True
-            assigned.note_failure(error, count)
-            log_failure(assigned, error)
-            connections.close_all()
-            return
-        opened.written += 1
-        assigned.mark_ok(count, batch.prepared.published)
-        self.total += count
-        self.on_batch(assigned.topic.name, assigned.number, count)
-        if self._is_at_its_end(opened):
-            self.rebalance_soon()
+    def _write(self, batches: Sequence[Batch]) -> None:
+        for batch in write_together(batches):
+            opened, assigned, count = batch.opened, batch.opened.assigned, len(batch.prepared)
+            opened.written += 1
+            assigned.mark_ok(count, batch.prepared.published)
+            self.total += count
+            self.on_batch(assigned.topic.name, assigned.number, count)
+            if self._is_at_its_end(opened):
+                self.rebalance_soon()
 
     def _is_at_its_end(self, opened: OpenPartition) -> bool:
         """Return whether the partition has just reached the end that is waited for."""

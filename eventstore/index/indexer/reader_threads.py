@@ -17,14 +17,13 @@ from eventstore.envelope.parts import unreadable_event
 from eventstore.envelope.usual import UsualPiece
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
-from eventstore.index.indexer.failures import database_error_text
 from eventstore.index.indexer.made_anew import PartitionMadeAnew
 from eventstore.index.indexer.schedule import Schedule
-from eventstore.index.processes.remote import Processes, ProcessGone, ReadingFailed
+from eventstore.index.processes.remote import Processes, ReadingFailed
 from eventstore.index.writing.drafting import Ways
 from eventstore.index.writing.guarding import prepare_events
-from eventstore.index.writing.partition import CheckpointMoved, Memory
-from eventstore.model.errors import EventStoreError, UnknownTopic, place_of
+from eventstore.index.writing.partition import Memory
+from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
 from eventstore.model.pieces import Piece
 from eventstore.model.storage import Storage
@@ -100,7 +99,7 @@ class Readers:
             self.made_anew.append((assigned, str(error)))
             return None
         except Exception as error:  # noqa: BLE001 -- whatever one partition's messages do, the others go on
-            log_failure(assigned, error)
+            assigned.log_failure(error)
             connections.close_all()
             _close(assigned)
             assigned.stays |= isinstance(error, ReadingFailed)
@@ -118,6 +117,7 @@ class Readers:
             opened = assigned.open(self.storage, self.memory, self._ways)
             opened.told = opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
         limit = assigned.narrowing.limit(self.batch)
+        limit = self._limit(opened)
         for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT):
             self._draft(opened, piece)
         prepared = opened.drafter.taken()
@@ -137,6 +137,11 @@ class Readers:
         elif opened.full >= OFTEN_MUCH:
             self._move_out(opened)
         return 0.0
+
+    def _limit(self, opened: OpenPartition) -> int:
+        """Return how many messages to read at a time: no more than are worth another process, while one may be on its way."""
+        limit = opened.assigned.narrowing.limit(self.batch)
+        return min(limit, MUCH) if opened.remote is None and self.processes.most else limit
 
     def _move_out(self, opened: OpenPartition) -> None:
         """Have a partition with much to read read by another process, if one is ready, and if that gains anything: to move
@@ -168,26 +173,6 @@ class Readers:
         messages = piece.messages() if isinstance(piece, Piece) else piece
         events = [unreadable_event(message, assigned.narrowing.words) for message in messages]
         opened.drafter.add_prepared(prepare_events(assigned.topic, opened.writing.key, events, self.values_of))
-
-
-def log_failure(assigned: AssignedPartition, error: Exception) -> None:
-    """Log what holds a partition up, once in the same words. The text of an unforeseen error is left out, because it may
-    quote a payload."""
-    # A topic that is gone is released with the next list of topics, and the end of a process was told of once.
-    if isinstance(error, CheckpointMoved | UnknownTopic | ProcessGone):
-        log.info("%s: %s", assigned, error)
-        return
-    level = logging.WARNING
-    if isinstance(error, EventStoreError):
-        text = f"trying again: {error}"
-    elif isinstance(error, DatabaseError):
-        text = f"trying again: {database_error_text(error)}"
-    else:
-        level = logging.ERROR
-        text = f"trying again after an unforeseen {type(error).__name__} at {place_of(error)}"
-    if text != assigned.told:
-        assigned.told = text
-        log.log(level, "%s: %s", assigned, text)
 
 
 def _close(assigned: AssignedPartition) -> None:

@@ -121,15 +121,16 @@ def _tell_the_end(following: Following, topics: Mapping[str, Topic], moment: dat
 
 
 def _until_done(following: Following, indexer: Indexer) -> None:
-    last_state, moved, file = "", time.monotonic(), opened_file()
+    total, left, moved, file = 0, [""], time.monotonic(), opened_file()
     trouble: DatabaseError | None = None
     told = ToldOnce(log, "The index's database")
     while indexer.left and not following.stop.is_set():
         require_same_file(file)
         trouble = _step(indexer, told) or trouble
-        state = f"{indexer.total} {[leased.checkpoint for leased in indexer.left]}"
-        if state != last_state:
-            last_state, moved, trouble = state, time.monotonic(), None
+        # Where this process gets on itself, hundreds of checkpoints need not be looked at after each batch.
+        if indexer.total != total or [leased.checkpoint for leased in indexer.left] != left:
+            total, left = indexer.total, [leased.checkpoint for leased in indexer.left]
+            moved, trouble = time.monotonic(), None
         elif time.monotonic() - moved > (following.patience or PATIENCE):
             raise trouble or _standstill(indexer)
 

@@ -4,6 +4,7 @@ It is a new program, not a fork: the broker's client does not survive one. It ne
 left to the indexer: when that ends, or is killed, the connection ends, and with it this process.
 """
 
+import gc
 import logging
 import os
 import pickle
@@ -40,6 +41,8 @@ LEAVE_SECONDS = 2.0
 THREADS, HELD_UP = 8, 1.0
 """Threads that do what is asked, and how many seconds one may take until another one goes on beside it."""
 MOST_LOGGED = 100
+NEW_OBJECTS = 50_000
+"""New objects between two collections of garbage, as in the indexer (``indexer.gc_tuning``)."""
 
 
 class Logged(logging.Handler):
@@ -70,19 +73,23 @@ class Reading:
         self._failed: dict[int, tuple[str, str]] = {}
         self._sending = threading.Lock()
 
-    def do(self, request: Request) -> None:
+    def do(self, request: Request) -> bytes:
+        """Do what is asked, and return what is to be sent."""
         match request:
             case Open(number, after):
-                self._guarded(number, lambda: self._open(number, after))
+                return self._guarded(number, lambda: self._open(number, after))
             case Read(number, limit, timeout):
-                packed = self._guarded(number, lambda: self._read(number, limit, timeout))
-                failed = Reply(number, [], self._failed.get(number), self._logged.taken())
-                with self._sending:
-                    self._connection.send_bytes(packed or encode(failed))
+                found = self._guarded(number, lambda: self._read(number, limit, timeout))
+                return found or encode(Reply(number, [], self._failed.get(number), self._logged.taken()))
             case Close(number):
                 self._failed.pop(number, None)
                 self._guarded(number, lambda: self._close(number))
                 self._failed.pop(number, None)
+        return b""
+
+    def send(self, reply: bytes) -> None:
+        with self._sending:
+            self._connection.send_bytes(reply)
 
     def _guarded(self, number: int, work: Callable[[], bytes]) -> bytes:
         """Return what the work returns; nothing if it or the one before has failed."""
@@ -170,6 +177,7 @@ class Requests:
 def main(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    gc.set_threshold(NEW_OBJECTS)
     logging.getLogger().addHandler(logged := Logged())
     connection = Connection(descriptor)
     try:
@@ -204,8 +212,10 @@ def _serve(reading: Reading, requests: Requests) -> None:
     try:
         while True:
             request = requests.next()
-            reading.do(request)
-            requests.done(request)
+            reply = reading.do(request)
+            requests.done(request)  # to send megabytes takes a while: another thread may read meanwhile
+            if reply:
+                reading.send(reply)
     finally:
         os._exit(1)  # the indexer is gone, or would wait for answers that never come
 

@@ -212,7 +212,8 @@ class Processes:
     def __init__(self, storage: Storage, most: int) -> None:
         opener = getattr(storage, "opener", None)
         self._open_storage: Callable[[], Storage] | None = opener() if opener is not None else None
-        self._most = most if self._open_storage is not None else 0
+        self.most = most if self._open_storage is not None else 0
+        """How many there may be."""
         self._lock = threading.Lock()
         self._running: list[Process] = []
         self._not_before, self._failures = 0.0, 0
@@ -223,7 +224,7 @@ class Processes:
             if failed := [process for process in self._running if process.failed]:
                 self._note_failure(failed)
             self._running = [process for process in self._running if not (process.gone or process.failed)]
-            if len(self._running) < self._most and time.monotonic() >= self._not_before:
+            if len(self._running) < self.most and time.monotonic() >= self._not_before:
                 self._start()
             return min((process for process in self._running if process.ready), key=len, default=None)
 
@@ -245,7 +246,7 @@ class Processes:
     def end(self, seconds: float = END_SECONDS) -> None:
         """End all of them, side by side, within so many seconds."""
         with self._lock:
-            running, self._running, self._most = self._running, [], 0
+            running, self._running, self.most = self._running, [], 0
         deadline = time.monotonic() + seconds
         for process in running:
             process.ask_to_end()

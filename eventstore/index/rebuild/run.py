@@ -22,7 +22,7 @@ from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.made_anew import PartitionMadeAnew
-from eventstore.index.indexer.reader_threads import Readers, log_failure
+from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.run import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
 from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild.build import (
@@ -264,7 +264,7 @@ def _write(work: Work, batch: Batch) -> bool:
     except CheckpointMoved as error:
         raise AnotherRebuild(f"{error} This rebuild has ended; the live index is as it was.") from error
     except DatabaseError as error:
-        log_failure(assigned, error)
+        assigned.log_failure(error)
         batch.opened.failed = True
         assigned.note_failure(error, len(batch.prepared))
         connections.close_all()

@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eventstore.index.models import BlockRow
 from eventstore.index.tables.blocks import Block
 from eventstore.index.tables.database import connection
 from eventstore.index.tables.keys import Hashes
@@ -51,7 +50,7 @@ def insert_keys(
         names = "segment, hash, partition_id, ordinal"
         chosen = f"SELECT %s, value >> {PLACES}, %s, %s + (value & {MOST_EVENTS - 1}) FROM json_each(%s)"
         parameters = [segment, partition, first_ordinal, _json(both.tolist())]
-        _execute(f"INSERT OR IGNORE INTO {table} ({names}) {chosen}", parameters)
+        execute(f"INSERT OR IGNORE INTO {table} ({names}) {chosen}", parameters)
         return
     if (both[1:] == both[:-1]).any():
         both = np.unique(both)  # an event may hold a value twice
@@ -72,7 +71,7 @@ def insert_stream_keys(segment: int, first_ordinal: int, streams: Sequence[int])
         return
     both = np.sort((numbers[places] << PLACES) | places)
     if not postgres():
-        _execute(
+        execute(
             "INSERT INTO index_streamkey (segment, stream_id, ordinal) "
             f"SELECT %s, value >> {PLACES}, %s + (value & {MOST_EVENTS - 1}) FROM json_each(%s)",
             [segment, first_ordinal, _json(both.tolist())],
@@ -102,13 +101,12 @@ def insert_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> None
 
 def replace_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> None:
     """Insert these blocks, or replace those that are in the table."""
-    rows = [
-        BlockRow(partition_id=partition, first_ordinal=first, first_token=token, segment=segment, data=data)
-        for first, token, data in blocks
-    ]
-    BlockRow.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["partition_id", "first_ordinal"], update_fields=["segment", "data"]
-    )
+    columns = {
+        "partition_id": "bigint", "first_ordinal": "bigint", "first_token": "text", "segment": "integer", "data": "bytea",
+    }  # fmt: skip
+    rows = [(partition, first, token, segment, data) for first, token, data in blocks]
+    replaced = "(partition_id, first_ordinal) DO UPDATE SET segment = excluded.segment, data = excluded.data"
+    insert("index_blockrow", columns, rows, on_conflict=replaced)
 
 
 def insert(table: str, columns: Mapping[str, str], rows: Sequence[Row], on_conflict: str = "") -> None:
@@ -119,7 +117,7 @@ def insert(table: str, columns: Mapping[str, str], rows: Sequence[Row], on_confl
     clause = f" ON CONFLICT {on_conflict}" if on_conflict else ""
     if postgres():
         given, parameters = _given(columns, rows)
-        _execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {given} WHERE true{clause}", parameters)
+        execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {given} WHERE true{clause}", parameters)
         return
     index = connection()
     index.ensure_connection()
@@ -139,7 +137,7 @@ def update(table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
     given, parameters = _given(columns, rows)
     id, *changing = columns
     changes = ", ".join(f"{name} = given.{name}" for name in changing)
-    _execute(f"UPDATE {table} SET {changes} FROM {given} WHERE {table}.{id} = given.{id}", parameters)
+    execute(f"UPDATE {table} SET {changes} FROM {given} WHERE {table}.{id} = given.{id}", parameters)
 
 
 def select(statement: str, columns: Mapping[str, str], rows: Sequence[Row], extra: Sequence[Any] = ()) -> list[Any]:
@@ -239,7 +237,8 @@ def _copied(table: str, columns: Iterable[str], data: bytes) -> None:
             copy.write(data)
 
 
-def _execute(statement: str, parameters: Sequence[Any]) -> None:
+def execute(statement: str, parameters: Sequence[Any]) -> None:
+    """Run a statement that returns nothing."""
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
 

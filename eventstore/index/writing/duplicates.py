@@ -61,8 +61,8 @@ class DuplicateDetector:
         """The filter in memory: its first segment, and its bits."""
         self._filtered_to: dict[int, int] = {}
         """By partition row: the ordinal up to which the filters know its ids."""
-        self._uncommitted: tuple[int, int] | None = None
-        """The partition row and first ordinal of the batch that is being written."""
+        self._uncommitted: dict[int, int] = {}
+        """By partition row: the first ordinal of what was looked up since ``begin``."""
         self._ends_at_find: Mapping[int, int] = {}
         """The next ordinals of the rows of that batch's topic, at the time when its ids were looked up."""
         self._found_places: set[int] = set()
@@ -90,6 +90,7 @@ class DuplicateDetector:
             known = _known(self._ends_at_find, columns.ids, hashes, np.arange(len(columns)), everywhere)
         else:
             known = self._by_filters(partition, columns.ids, hashes, key)
+        self._uncommitted.setdefault(partition, self._ends_at_find[partition])
         self._found_places = known | within
         return _as_anomalies(columns, self._found_places)
 
@@ -109,11 +110,14 @@ class DuplicateDetector:
         late = {place for place, id in enumerate(columns.ids) if id in new} if new else set()
         return _as_anomalies(columns, late - self._found_places)
 
+    def begin(self) -> None:
+        """Take what was looked up so far for committed. Without it, ``forget`` forgets more than it has to."""
+        self._uncommitted.clear()
+
     def forget(self) -> None:
-        """Forget the batch that was rolled back: another writer may write other events at its ordinals."""
-        if self._uncommitted is not None:
-            partition, first = self._uncommitted
-            self._filtered_to[partition] = first
+        """Forget the batches that were rolled back: another writer may write other events at their ordinals."""
+        self._filtered_to |= self._uncommitted
+        self._uncommitted.clear()
 
     def _by_filters(self, partition: int, ids: Sequence[str], hashes: Hashes, key: Key) -> set[int]:
         self._load()
@@ -127,14 +131,13 @@ class DuplicateDetector:
             found |= _known(mine, ids, hashes, _maybe(sealed, probes), segments)
         found |= _known(mine, ids, hashes, _maybe(bits, probes), range(start, newest_segment() + 1))
         _set(bits, probes)
-        self._uncommitted = (partition, mine[partition])
         self._filtered_to[partition] = mine[partition] + len(ids)
         return found
 
     def _catch_up_with_others(self, mine: Mapping[int, int], key: Key) -> None:
         """Add to the filter in memory the ids that other writers have written in the topic since the last call."""
-        starts = {row: self._filtered_to.get(row, 0) for row in mine}
-        behind = {row: (starts[row], end) for row, end in mine.items() if starts[row] < end}
+        known = self._filtered_to
+        behind = {row: (start, end) for row, end in mine.items() if (start := known.get(row, 0)) < end}
         if sum(end - start for start, end in behind.values()) > SEGMENTS_PER_FILTER * EVENTS_PER_SEGMENT:
             self._live = None  # reading the keys again is quicker
             self._load()

@@ -1,14 +1,20 @@
-"""The state of one partition in the memory of its one writer."""
+"""The state of one partition in the memory of its one writer, and its row, locked and moved on.
+
+Where a topic has hundreds of partitions a batch is small, and to make an object of the row took as long as all of its keys.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.db.models import Max
 
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.forgotten.memory import Forgotten
 from eventstore.index.models import BlockRow, IndexedPartition, current_partitions
+from eventstore.index.tables import declared, sequences, sql
 from eventstore.index.tables.blocks import FULL, Columns, decoded
+from eventstore.index.tables.database import connection
 from eventstore.index.tables.declared import Declaration, declaration_by
 from eventstore.index.tables.keys import Key
 from eventstore.index.tables.names import Names
@@ -16,6 +22,7 @@ from eventstore.index.tables.secret import index_key
 from eventstore.index.tables.sequences import Counters, counters_in
 from eventstore.index.writing import streams
 from eventstore.index.writing.duplicates import DuplicateDetector
+from eventstore.index.writing.prepared_batch import PreparedBatch
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Position, Topic
 
@@ -40,6 +47,11 @@ class Memory:
     duplicates: DuplicateDetector = field(default_factory=DuplicateDetector)
     forgotten: Forgotten = field(default_factory=Forgotten)
     values_of: ValuesOf | None = None
+
+    def forget(self) -> None:
+        """Forget what was rolled back."""
+        self.names.forget()
+        self.duplicates.forget()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -97,7 +109,7 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
         memory=memory,
         key=index_key(),
         incarnation=row.incarnation,
-        tail=tail_of(row),
+        tail=tail_of(row.pk, row.next_ordinal),
         rewritten=row.rewritten,
         counters=counters_in(row.counters),
         declaration=declaration_by(memory.values_of, topic),
@@ -128,10 +140,62 @@ def _checkpoint(row: IndexedPartition) -> Checkpoint:
     return Checkpoint(position=position, next_ordinal=row.next_ordinal)
 
 
-def tail_of(row: IndexedPartition) -> Columns:
+def tail_of(partition: int, next_ordinal: int) -> Columns:
     """Return the events of the row's last block; none if it is full."""
-    rest = row.next_ordinal % FULL
+    rest = next_ordinal % FULL
     if not rest:
         return Columns()
-    block = BlockRow.objects.get(partition_id=row.pk, first_ordinal=row.next_ordinal - rest)
+    block = BlockRow.objects.get(partition_id=partition, first_ordinal=next_ordinal - rest)
     return decoded(bytes(block.data))
+
+
+class LockedRow(NamedTuple):
+    """What a batch needs of its ``IndexedPartition``."""
+
+    epoch: int
+    live: bool
+    next_ordinal: int
+    checkpoint: str
+    segment: int
+    incarnation: str
+    rewritten: int
+    declared: str
+
+
+def lock_row(partition: Partition) -> LockedRow:
+    """Lock the partition's row and return it; ``CheckpointMoved`` if it is no longer as its writer knows it."""
+    lock = " FOR UPDATE" if sql.postgres() else ""
+    found = sql.query(f"SELECT {', '.join(LockedRow._fields)} FROM index_indexedpartition WHERE id = %s{lock}", [partition.id])
+    row = LockedRow(*found[0]) if found else None
+    if row is None or row.epoch != partition.epoch:
+        raise CheckpointMoved("Another indexer has taken this partition over.")
+    if bool(row.live) != partition.live:
+        raise CheckpointMoved("This partition was rebuilt: another build of it is the live one now.")
+    known = partition.checkpoint
+    if row.next_ordinal != known.next_ordinal or row.checkpoint != (known.position.token if known.position else ""):
+        raise CheckpointMoved("Another indexer has moved this partition's checkpoint.")
+    return row
+
+
+def move_checkpoint(partition: Partition, row: LockedRow, prepared: PreparedBatch, segment: int) -> None:
+    """Move the checkpoint behind the batch, in the row and in the writer's own state."""
+    next_ordinal = row.next_ordinal + len(prepared)
+    partition.incarnation = prepared.incarnation or partition.incarnation
+    sql.execute(
+        "UPDATE index_indexedpartition SET checkpoint = %s, next_ordinal = %s, segment = %s, incarnation = %s, counters = %s, "
+        "declared = %s, indexed_published_at = coalesce(%s, indexed_published_at) WHERE id = %s",
+        [
+            prepared.last.token, next_ordinal, segment, partition.incarnation, sequences.kept(partition.counters),
+            _declared(partition, row), connection().ops.adapt_datetimefield_value(prepared.published), partition.id,
+        ],
+    )  # fmt: skip
+    partition.checkpoint = Checkpoint(position=prepared.last, next_ordinal=next_ordinal)
+    partition.segment = segment
+
+
+def _declared(partition: Partition, row: LockedRow) -> str:
+    """Return under which declarations the row's events have their values, with those of the batch after its last one."""
+    text = declared.begun(row.declared, row.next_ordinal, partition.declaration.fingerprint)
+    if text != row.declared:
+        declared.remember(partition.declaration)
+    return text

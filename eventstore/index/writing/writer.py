@@ -1,21 +1,21 @@
 """Write a batch of one partition's events into the index, with its checkpoint, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 from django.utils import timezone
 
-from eventstore.index.models import IndexedPartition, current_partitions
-from eventstore.index.tables import declared, sequences, sql
-from eventstore.index.tables.blocks import Block, blocks_of
-from eventstore.index.tables.database import atomic, keep_more_pages
+from eventstore.index.models import current_partitions
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL, Block, Columns, blocks_of
+from eventstore.index.tables.database import atomic, connection, keep_more_pages
 from eventstore.index.tables.keys import value_hash
 from eventstore.index.writing import anomalies, streams
 from eventstore.index.writing.anomalies import DetectedAnomaly
 from eventstore.index.writing.numbering import assign_numbers, names_in
-from eventstore.index.writing.partition import Checkpoint, CheckpointMoved, Partition, tail_of
+from eventstore.index.writing.partition import CheckpointMoved, Partition, lock_row, move_checkpoint, tail_of
 from eventstore.index.writing.prepared_batch import PreparedBatch, Stored, prepare_batch
 from eventstore.model.events import Event, Topic
 
@@ -39,12 +39,13 @@ def write_prepared(partition: Partition, prepared: PreparedBatch) -> int:
     if len(prepared) > sql.MOST_EVENTS:
         raise ValueError(f"a batch has at most {sql.MOST_EVENTS} events")
     keep_more_pages()
+    if not connection().in_atomic_block:
+        partition.memory.duplicates.begin()
     try:
         with atomic():
             count = _write(partition, prepared)
     except BaseException:
-        partition.memory.names.forget()
-        partition.memory.duplicates.forget()
+        partition.memory.forget()
         raise
     streams.trim(partition.known)
     return count
@@ -59,12 +60,12 @@ def note_caught_up(topic: Topic, partition: int) -> None:
 def _write(partition: Partition, prepared: PreparedBatch) -> int:
     """Write one batch and its checkpoint in the open transaction; return how many anomalies its events have.
 
-    A second thread builds the blocks while the database takes the keys. Concurrent duplicates are looked for last, because the
-    lock that this takes makes other writers of the topic wait until the transaction ends.
+    Concurrent duplicates are looked for last, because the lock that this takes makes other writers of the topic wait until the
+    transaction ends.
     """
-    row = _lock_row(partition)
+    row = lock_row(partition)
     if row.rewritten != partition.rewritten:
-        partition.tail, partition.rewritten = tail_of(row), row.rewritten
+        partition.tail, partition.rewritten = tail_of(partition.id, row.next_ordinal), row.rewritten
     if prepared.incarnation and row.incarnation and prepared.incarnation != row.incarnation:
         raise CheckpointMoved("This partition was made anew in the store since its checkpoint.")
     prepared = _without_forgotten(partition, prepared)
@@ -72,30 +73,28 @@ def _write(partition: Partition, prepared: PreparedBatch) -> int:
     segment = max(row.segment, partition.memory.duplicates.segment_now())
     numbers = partition.memory.names.numbers_of(names_in(prepared))
     detected: Sequence[DetectedAnomaly] = assign_numbers(partition, prepared, numbers, segment)
-    building = _beside.submit(blocks_of, partition.tail, first - len(partition.tail), prepared.columns)
+    building = _building(partition.tail, first - len(partition.tail), prepared.columns)
     detected = _with_duplicates(partition, prepared, detected)
     _insert_keys(partition, prepared, segment, first)
     _count_hours(partition.id, prepared, numbers)
     anomalies.record(partition.id, first, detected)
-    blocks, tail = building.result()
+    blocks, tail = building()
     _write_blocks(partition, blocks, segment)
     _record_concurrent_duplicates(partition, prepared, first)
-    _move_checkpoint(partition, row, prepared, segment)
+    move_checkpoint(partition, row, prepared, segment)
     partition.tail = tail
     return len(detected)
 
 
-def _lock_row(partition: Partition) -> IndexedPartition:
-    """Lock the partition's row and return it; ``CheckpointMoved`` if it is no longer as its writer knows it."""
-    row = IndexedPartition.objects.select_for_update().filter(pk=partition.id).first()
-    if row is None or row.epoch != partition.epoch:
-        raise CheckpointMoved("Another indexer has taken this partition over.")
-    if row.live != partition.live:
-        raise CheckpointMoved("This partition was rebuilt: another build of it is the live one now.")
-    known = partition.checkpoint
-    if row.next_ordinal != known.next_ordinal or row.checkpoint != (known.position.token if known.position else ""):
-        raise CheckpointMoved("Another indexer has moved this partition's checkpoint.")
-    return row
+def _building(tail: Columns, first: int, columns: Columns) -> Callable[[], tuple[Sequence[Block], Columns]]:
+    """Begin to build the blocks, and return what waits for them: a second thread, while the database takes the keys.
+
+    One block is built at once, since to have a thread do it takes longer.
+    """
+    if len(columns) < FULL:
+        built = blocks_of(tail, first, columns)
+        return lambda: built
+    return _beside.submit(blocks_of, tail, first, columns).result
 
 
 def _without_forgotten(partition: Partition, prepared: PreparedBatch) -> PreparedBatch:
@@ -112,29 +111,6 @@ def _without_forgotten(partition: Partition, prepared: PreparedBatch) -> Prepare
         return prepared
     kept = {place: found for place, found in prepared.values.items() if prepared.aggregates[place] not in forgotten}
     return replace(prepared, values=kept)
-
-
-def _move_checkpoint(partition: Partition, row: IndexedPartition, prepared: PreparedBatch, segment: int) -> None:
-    """Move the checkpoint behind the batch, in the row and in the writer's own state."""
-    row.declared = _declared(partition, row)
-    row.checkpoint, row.next_ordinal, row.segment = prepared.last.token, row.next_ordinal + len(prepared), segment
-    row.indexed_published_at = prepared.published or row.indexed_published_at
-    row.incarnation = partition.incarnation = prepared.incarnation or partition.incarnation
-    row.counters = sequences.kept(partition.counters)
-    row.save(update_fields=_MOVED)
-    partition.checkpoint = Checkpoint(position=prepared.last, next_ordinal=row.next_ordinal)
-    partition.segment = segment
-
-
-_MOVED = ("checkpoint", "next_ordinal", "segment", "indexed_published_at", "incarnation", "counters", "declared")
-
-
-def _declared(partition: Partition, row: IndexedPartition) -> str:
-    """Return under which declarations the row's events have their values, with those of the batch after its last one."""
-    text = declared.begun(row.declared, row.next_ordinal, partition.declaration.fingerprint)
-    if text != row.declared:
-        declared.remember(partition.declaration)
-    return text
 
 
 def _count_hours(partition: int, prepared: PreparedBatch, numbers: Mapping[str, int]) -> None:

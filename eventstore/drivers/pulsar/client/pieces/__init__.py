@@ -23,6 +23,9 @@ limit, for seconds. After that, only what has already arrived is taken."""
 ARRIVE_SECONDS = 0.1
 """For so long a reader that has just been opened waits for an event, since it was opened because there is one, and for the
 next message after one that came again."""
+QUICK, LONGEST_GATHER = 20_000, 0.5
+"""While at least so many come a second, which is more than anybody publishes, what comes next is waited for up to so many
+seconds: a batch of a thousand costs the index a third more than one of twenty thousand."""
 BETWEEN_LOOKS = 16
 """Messages between two looks at the clock, which costs as much as a part of a message."""
 
@@ -31,9 +34,11 @@ UNREAD = b"["
 """Stands for a payload that could not be read. It looks as if it held several events, so that nobody takes it as it is."""
 
 
-def patience_behind(first: float) -> int:
-    """Return how many milliseconds to wait for another event if the first one of this call came at ``first`` (monotonic)."""
-    return LINGER_MILLISECONDS if time.monotonic() - first < GATHER_SECONDS else 0
+def patience_behind(first: float, count: int = 0) -> int:
+    """Return how many milliseconds to wait for another event if the first one of this call came at ``first`` (monotonic), and
+    ``count`` so far."""
+    passed = time.monotonic() - first
+    return LINGER_MILLISECONDS if passed < GATHER_SECONDS or passed < min(LONGEST_GATHER, count / QUICK) else 0
 
 
 def milliseconds_until(deadline: float) -> int:
@@ -75,7 +80,8 @@ class Gathering:
         self.last: Any = None
         self.error: Exception | None = None
         self.count = self.size = 0
-        self._left, self._room = limit, READ_BYTES
+        self._limit = self._left = limit
+        self._room = READ_BYTES
         self._until, self._again, self._first = until, again, 0.0
         self._held: Any = None
         """A message that was taken from the client, and belongs to the next piece."""
@@ -204,4 +210,4 @@ class Gathering:
 
     def _patience(self) -> int:
         """Return how many milliseconds to wait for the next message. The queue may be empty only for a moment."""
-        return patience_behind(self._first) if self._first else milliseconds_until(self._until)
+        return patience_behind(self._first, self._limit - self._left) if self._first else milliseconds_until(self._until)
