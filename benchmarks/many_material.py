@@ -14,7 +14,7 @@ NAMESPACE = "public/default"
 CROWDED, LONG = f"{NAMESPACE}/crowded", f"{NAMESPACE}/long"
 TYPE, WIDE, LONGEST = "customer", "wide", "longest"
 SUBSCRIBED_EVERY = 4
-TOGETHER = 8
+TOGETHER = 16
 PENDING = 20_000
 
 

@@ -20,7 +20,8 @@ from eventstore.delivery import Deliveries, Delivery, Waiting
 from eventstore.model import DeliveryState
 from eventstore.streams import Row
 
-MOST_COLUMNS = 5
+MOST_COLUMNS, MOST_FOLDED = 5, 50
+"""Subscriptions with a column, and further ones that are named."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +50,8 @@ class Columns:
     names: Sequence[str]
     rows: Sequence[SafeString]
     folded: Sequence[Folded]
+    more: int
+    """Subscriptions that are not named."""
     legend: Sequence[tuple[str, str, str]]
     as_of: datetime | None
     sources: str
@@ -83,7 +86,8 @@ def columns_of(figures: Figures, rows: Sequence[Row], waiting: Sequence[Waiting]
     return Columns(
         names=shown,
         rows=rows_of(shown, deliveries),
-        folded=[Folded(name=name, words=_counted(name, deliveries)) for name in names[MOST_COLUMNS:]],
+        folded=[Folded(name=name, words=_counted(name, deliveries)) for name in names[MOST_COLUMNS:][:MOST_FOLDED]],
+        more=max(0, len(names) - MOST_COLUMNS - MOST_FOLDED),
         legend=[(*mark, state.value) for state, mark in MARKS.items() if state in seen],
         as_of=figures.as_of,
         sources=sources_of({each[name].source for each in deliveries for name in shown if name in each}),

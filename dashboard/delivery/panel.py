@@ -1,6 +1,6 @@
 """Delivery of one event: a line for each subscription of its topic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,9 @@ from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.marks import events_words
 from eventstore.delivery import Delivery, Waiting, Why
 from eventstore.model import DeliveryState, Pointer
+
+MOST_LINES = 50
+"""Subscriptions of a topic that are told one by one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,9 @@ class Panel:
     ``asked``: it was asked for them, and told them."""
 
     lines: Sequence[PanelLine]
+    more: int
+    """Subscriptions without a line: those with one have more to tell."""
+    topic: str
     as_of: datetime | None
     unavailable: str
     asked: bool
@@ -60,15 +66,28 @@ def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Seq
     here = {one.name: one for one in waiting if one.topic == topic}
     known = [(figures.lines.get((topic, name)), name) for name in found]
     at = pointer.position.encode() if pointer is not None and pointer.ended_at is None else ""
-    lines = [_line(line, found[name], here.get(name), at) for line, name in known if line is not None]
+    told = _worth_seeing([(line, name) for line, name in known if line is not None], found)
+    lines = [_line(line, found[name], here.get(name), at) for line, name in told[:MOST_LINES]]
     return Panel(
         lines=sorted(lines, key=lambda line: (line.cell.state is not DeliveryState.STUCK, line.name)),
+        more=max(0, len(told) - MOST_LINES),
+        topic=topic,
         as_of=figures.as_of,
         unavailable=dict(figures.unavailable).get(topic, ""),
         asked=topic in figures.asked_topics,
         indexed=pointer is not None,
         copies_behind=figures.book.copies_are_behind([topic], figures.asked_topics),
     )
+
+
+def _worth_seeing(known: Sequence[tuple[Line, str]], found: Mapping[str, Delivery]) -> Sequence[tuple[Line, str]]:
+    """Those first at which the event is stuck, then those that have not acknowledged it."""
+
+    def rank(pair: tuple[Line, str]) -> tuple[bool, bool, str]:
+        state = found[pair[1]].state
+        return state is not DeliveryState.STUCK, state is DeliveryState.ACKNOWLEDGED, pair[1]
+
+    return sorted(known, key=rank) if len(known) > MOST_LINES else known
 
 
 def _line(line: Line, delivery: Delivery, waiting: Waiting | None, at: str) -> PanelLine:

@@ -12,6 +12,9 @@ from eventstore.erasure import CopiesFound, EventsIn, Jobs, LocalRows, Reader, R
 from eventstore.model import Aggregate, Pointer
 
 MOST_UNREADABLE = 20
+MOST_TOPICS, MOST_EVENTS = 20, 20_000
+"""Topics and events of an aggregate that a page asks about at once. Of more, what the store still has and the searchable
+values are left to be counted with the rest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,11 +41,12 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """``counted`` is ``None`` while that is still to come. ``unreadable``: messages with the aggregate's id as their key."""
+    """``counted`` is ``None`` while that is still to come, and ``values`` as well of a large aggregate: then the store was not
+    asked about its ``events``. ``unreadable``: messages with the aggregate's id as their key."""
 
     aggregate: Aggregate
     events: Sequence[EventsIn]
-    values: ValuesFound
+    values: ValuesFound | None
     unreadable: Sequence[Pointer]
     counted: Counted | None
     as_of: datetime
@@ -62,15 +66,20 @@ class Answer:
         return any(one.behind for one in self.events)
 
 
+def is_large(aggregate: Aggregate) -> bool:
+    return len({stream.topic for stream in aggregate.streams}) > MOST_TOPICS or aggregate.events > MOST_EVENTS
+
+
 def answer_of(aggregate: Aggregate, *, whole: bool) -> Answer:
     """Gather it. ``whole``: also what takes a while."""
     type, id = aggregate.type, aggregate.id
-    events = desk().erasure.events(type, id)
+    at_once = whole or not is_large(aggregate)
+    events = desk().erasure.events(type, id, asks=at_once)
     topics = sorted({one.topic for one in events})
     return Answer(
         aggregate=aggregate,
         events=events,
-        values=desk().erasure.values(type, id),
+        values=desk().erasure.values(type, id) if at_once else None,
         unreadable=desk().index.unreadable_with_key(id, topics, MOST_UNREADABLE),
         counted=_counted(type, id, [one.topic for one in events if one.gone is None]) if whole else None,
         as_of=timezone.now(),

@@ -8,9 +8,10 @@ from dashboard.erasure.texts import NOT_KNOWN, to_dos
 
 
 def document_of(answer: Answer, person: str, id: str) -> Mapping[str, Any]:
-    """``person`` has asked for it, and sees ``id`` of the aggregate. Counts that are not complete say so."""
+    """Of a whole answer. ``person`` has asked for it, and sees ``id``. Counts that are not complete say so."""
     counted = answer.counted
     values = answer.values
+    assert values is not None, "a whole answer has them"
     return {
         "aggregate": {"type": answer.aggregate.type, "id": id},
         "as_of": answer.as_of,

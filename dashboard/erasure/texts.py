@@ -6,7 +6,7 @@ from datetime import UTC
 
 from dashboard.erasure.answer import Answer, Counted
 from dashboard.rendering.text import format_number, short_topic
-from eventstore.erasure import Reader
+from eventstore.erasure import Reader, ValuesFound
 from eventstore.model import TopicKind
 
 NOT_KNOWN = (
@@ -36,7 +36,7 @@ class ToDo:
 def to_dos(answer: Answer) -> Sequence[ToDo]:
     """What is left to do, in the order in which it is done."""
     counted = answer.counted
-    found = [*_in_topics(answer), _values(answer)]
+    found = [*_in_topics(answer), *([_values(answer.values)] if answer.values is not None else [])]
     if counted is not None:
         found += [*_copies(counted), *_readers(counted), *_local(counted), *_free_text(counted)]
     return found
@@ -55,8 +55,7 @@ def _in_topics(answer: Answer) -> Iterator[ToDo]:
             yield ToDo(who=f"Whoever runs the topic {short_topic(topic)}", what="No event is left in the topic.", done=True)
 
 
-def _values(answer: Answer) -> ToDo:
-    values = answer.values
+def _values(values: ValuesFound) -> ToDo:
     if values.total:
         count = f"{'' if values.complete else 'at least '}{format_number(values.total)}"
         return ToDo(who="A privacy officer, here", what=f"Forget {count} searchable value{_s(values.total)} of the index.")

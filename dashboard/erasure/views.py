@@ -10,7 +10,7 @@ from django.urls import path
 from dashboard.access import policy
 from dashboard.auditing.chain import noted
 from dashboard.erasure.action_rules import EXPORT_ERASURE
-from dashboard.erasure.answer import Answer, answer_of
+from dashboard.erasure.answer import Answer, answer_of, is_large
 from dashboard.erasure.as_json import document_of
 from dashboard.erasure.texts import NOT_KNOWN, to_dos
 from dashboard.gateway import desk
@@ -38,6 +38,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         return redirect("erasure", type, public_id(type, aggregate.id))
     whole = COUNT in request.GET or wants_fragment(request)
     context = context_of(request, answer_of(aggregate, whole=whole))
+    context["left_out"] = wants_fragment(request) and is_large(aggregate)
     return render(request, "erasure/show.html", context, fragment="erasure/_counted.html")
 
 
@@ -81,7 +82,7 @@ def context_of(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "building_here": values_building(request, {one.topic for one in answer.events}, every_name=True),
         "unreadable": [build_pointer_line(pointer, profile=profile_of(request)) for pointer in answer.unreadable],
         "acts": [(action_text(action), count) for action, count in counted.record.acts.items()] if counted else [],
-        "to_dos": to_dos(answer),
+        "to_dos": to_dos(answer) if counted else [],
         "not_known": NOT_KNOWN,
         "may_forget": policy.may(
             actor_of(request), FORGET_VALUES.name, aggregate_resource(answer.aggregate.type, answer.aggregate.id)

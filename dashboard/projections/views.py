@@ -81,6 +81,8 @@ def _url_of(line: Line) -> str:
 def _seen() -> tuple[AllBacklogs, StoreUnreachable | None]:
     """What was seen of all subscriptions, now if the store answers; otherwise as last known, and why."""
     found, away = backlog_cache.gathered_or_last_known()
+    if found is None and away is None:  # the store is being asked about many topics
+        return AllBacklogs(topics=(), as_of=None), None
     return found.seen if found else desk().backlogs.last_known(), away
 
 

@@ -6,175 +6,66 @@ is still known, with its time.
 
 import threading
 import time
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import replace
+from datetime import timedelta
 from math import inf
+from typing import Generic, TypeVar
 
-from django.conf import settings
+from django.db import connections
 from django.utils import timezone
 
 from dashboard.gateway import desk, shared, sight, whole_desk
-from dashboard.rendering.text import format_duration
 from dashboard.scoping.current import answering_nobody
 from dashboard.scoping.narrowed import passed
-from dashboard.subscriptions.marks import KEEPS_LETTERS, KIND_WORDS, MARKS, waiting_words
+from dashboard.subscriptions.backlog_lines import BacklogSnapshot, Line, severity_key
 from dashboard.web import place_counts, store_health
-from eventstore.backlogs import NOT_KNOWN, AllBacklogs, Pace, Step
-from eventstore.letters import KEEPER
-from eventstore.model import StoreUnreachable, Subscription, Topic, TopicKind
-from eventstore.subscriptions import Backlog, State
+from eventstore.backlogs import AllBacklogs
+from eventstore.extent import asked_once
+from eventstore.model import StoreUnreachable
+
+__all__ = ["BacklogSnapshot", "Line", "severity_key"]
+
+T = TypeVar("T")
 
 FRESH = timedelta(seconds=2)
-
-WORST_FIRST = {State.STUCK: 0, State.BLOCKED: 0, State.TRIMMED: 0, State.HELD_BACK: 0, State.EXTERNAL: 2, State.PHANTOM: 2}
-"""Ranks of states in a list; 1 for those that are not named."""
-EVERYDAY = 3
-"""A consumer that keeps up has up to seven events waiting at any moment. These low bits are ignored when sorting."""
-NAMED_PARTITIONS = 4
+MANY_TOPICS = 100
+"""From so many on, the store may take seconds to tell all. No page waits for that."""
+PATIENCE = 0.1
+"""Seconds that a page waits then."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """One subscription as a line of a list."""
+class Soon(Generic[T]):
+    """Does one thing in a thread of its own, for pages that wait for it no longer than a moment. Thread-safe."""
 
-    topic: Topic
-    backlog: Backlog
-    steps: Sequence[Step] = ()
-    """How much waited in the last hour, oldest first."""
-    pace: Pace = NOT_KNOWN
-    unavailable: str = ""
-    """Why its figures are old; empty if they are not."""
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="backlogs-of-pages")
+        self._lock = threading.Lock()
+        self._going_on: Future[T] | None = None
 
-    @property
-    def subscription(self) -> Subscription:
-        return self.backlog.subscription
+    def result(self) -> T | None:
+        """What comes of it; ``None`` if it takes longer than ``PATIENCE``, and goes on: the next call may have it."""
+        with self._lock:
+            if self._going_on is None:
+                self._going_on = self._pool.submit(self._do)
+            going_on = self._going_on
+        try:
+            return going_on.result(timeout=PATIENCE)
+        except NotYet:
+            return None
+        finally:
+            with self._lock:
+                if going_on.done() and self._going_on is going_on:
+                    self._going_on = None
 
-    @property
-    def mark(self) -> tuple[str, str, str]:
-        return KEEPS_LETTERS if self.keeps_letters and self.unattended else MARKS[self.backlog.state]
-
-    @property
-    def waiting(self) -> str:
-        """The number with how sure it is: "at least 3", "12 entries"."""
-        return waiting_words(self.backlog)
-
-    @property
-    def oldest(self) -> str:
-        """How long the first waiting event has waited, in words; empty where nothing waits or nobody knows."""
-        since = self.backlog.oldest
-        return format_duration((self.backlog.as_of - since).total_seconds()) if since else ""
-
-    @property
-    def kind_word(self) -> str:
-        """What kind of consumer it is of, for a badge; empty for any service."""
-        return KIND_WORDS.get(self.subscription.kind, "")
-
-    @property
-    def of_the_store(self) -> bool:
-        """The store keeps it for itself: for compaction, replication or deduplication."""
-        return self.subscription.kind.of_the_store
-
-    @property
-    def keeps_letters(self) -> bool:
-        """It is the desk's own, which keeps dead letters until somebody has dealt with them: nobody is expected to consume."""
-        return self.subscription.name == KEEPER and self.topic.kind is TopicKind.DEAD_LETTER
-
-    @property
-    def still_for(self) -> str:
-        """How long a stuck one has not moved, in words; empty where it is not stuck."""
-        since = self.backlog.stuck_since
-        return format_duration((self.backlog.as_of - since).total_seconds()) if since else ""
-
-    @property
-    def moved(self) -> datetime | None:
-        """When it last moved; of a stuck one, where it is stuck: other partitions may move, and then say nothing of these."""
-        stuck = [cursor for cursor in self.subscription.cursors if cursor.partition in self.backlog.stuck_partitions]
-        if not stuck:
-            return self.subscription.moved
-        return min((cursor.moved for cursor in stuck if cursor.moved), default=None)
-
-    @property
-    def still_where(self) -> str:
-        """Which partitions of a stuck one do not move: "partition 1"; empty where the topic has but one."""
-        if self.topic.partitions == 1 or not self.backlog.stuck_partitions:
-            return ""
-        numbers = [str(number) for number in sorted(self.backlog.stuck_partitions)]
-        if len(numbers) == 1:
-            return f"partition {numbers[0]}"
-        if len(numbers) > NAMED_PARTITIONS:
-            return f"{len(numbers):,} of {self.topic.partitions:,} partitions"
-        return f"partitions {', '.join(numbers[:-1])} and {numbers[-1]}"
-
-    @property
-    def stuck(self) -> bool:
-        """It stands although events wait for too long: stuck, blocked, or nobody is connected."""
-        return self.backlog.stuck_since is not None and not self.keeps_letters
-
-    @property
-    def held_by_an_event(self) -> bool:
-        """It stands although consumers are connected, or may be: the first event of each partition that stands holds it."""
-        return self.stuck and not self.unattended_and_told
-
-    @property
-    def needs_attention(self) -> bool:
-        """Without what is held back, which needs it only after a while."""
-        return self.stuck or self.backlog.state is State.TRIMMED
-
-    @property
-    def held_long(self) -> bool:
-        """A transaction has been open in front of it for longer than an event may wait."""
-        since = self.backlog.held_since
-        stuck_after = timedelta(seconds=settings.EVENTDESK.limits.stuck_after_seconds)
-        return since is not None and since < self.backlog.as_of - stuck_after
-
-    @property
-    def unattended_and_told(self) -> bool:
-        """The store lists consumers, and has none."""
-        return self.unattended and desk().subscriptions.lists_consumers
-
-    @property
-    def unattended(self) -> bool:
-        """No consumer is connected (only to be said of a store that lists its consumers)."""
-        return not self.subscription.consumers and not self.of_the_store
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BacklogSnapshot:
-    """``unavailable_topics`` are topics whose subscriptions the store refused to tell, with its sentence."""
-
-    lines: Sequence[Line]
-    unavailable_topics: Sequence[tuple[str, str]]
-    as_of: datetime
-    topics: Set[str] = frozenset()
-    """All whose subscriptions the store has told, be there none."""
-    seen: AllBacklogs = field(default_factory=lambda: AllBacklogs(topics=(), as_of=None))
-    """What the lines are of; nothing in a list of one topic."""
-
-    def of_topic(self, name: str) -> "BacklogSnapshot":
-        lines = [line for line in self.lines if line.topic.name == name]
-        return BacklogSnapshot(
-            lines=lines, unavailable_topics=[pair for pair in self.unavailable_topics if pair[0] == name], as_of=self.as_of
-        )
-
-    @property
-    def of_services(self) -> Sequence[Line]:
-        """The lines without the store's own cursors."""
-        return [line for line in self.lines if not line.of_the_store]
-
-    @property
-    def services_first(self) -> Sequence[Line]:
-        """All lines: services' with the worst first, and then the store's own cursors."""
-        return [*self.worst_first, *(line for line in self.lines if line.of_the_store)]
-
-    @property
-    def worst_first(self) -> Sequence[Line]:
-        """Services' lines: stuck ones and those that are held back first, then those with most waiting, roughly: while a
-        page is refreshed its lines keep their order."""
-        return sorted(self.of_services, key=severity_key)
-
-    def counted(self, state: State) -> int:
-        return sum(line.backlog.state is state for line in self.lines)
+    def _do(self) -> T:
+        try:
+            return self._work()
+        finally:
+            connections.close_all()
 
 
 class BacklogCache:
@@ -184,62 +75,116 @@ class BacklogCache:
         self._reading = threading.Lock()
         self.last: BacklogSnapshot | None = None
         """What was last gathered; ``None``: nothing since the process began or the cache was emptied."""
+        self.before: BacklogSnapshot | None = None
+        """The same, or what was stored before: something may have been changed since."""
         self._read_at = self._failed_at = -inf
-        self._failure = ""
+        self._failure, self._forgotten = "", 0
+        self.soon = Soon(self.gathered)
+        self.stored_soon = Soon(self._stored)
 
     def gathered(self) -> BacklogSnapshot:
         """All subscriptions of all watched topics, as of a moment ago; ``StoreUnreachable``."""
         with self._reading:
-            now = time.monotonic()
-            if self.last is not None and now - self._read_at < FRESH.total_seconds():
-                return self.last
-            if now - self._failed_at < FRESH.total_seconds():
+            if (found := self.fresh) is not None:
+                return found
+            if time.monotonic() - self._failed_at < FRESH.total_seconds():
                 raise StoreUnreachable(self._failure)
+            forgotten = self._forgotten
             try:
                 store = store_health.current_store_health()
                 if store.reachable is False:
                     raise store.outage
-                self.last = _snapshot(whole_desk().backlogs.current(FRESH))
+                self.before = found = _snapshot(whole_desk().backlogs.current(FRESH))
             except StoreUnreachable as error:
                 self._failed_at, self._failure = time.monotonic(), str(error)
                 raise
-            self._read_at = time.monotonic()
+            if forgotten == self._forgotten:  # nothing was changed while the store was asked
+                self.last, self._read_at = found, time.monotonic()
             with answering_nobody():
-                _note(self.last)
-            return self.last
+                _note(found)
+            return found
+
+    @property
+    def fresh(self) -> BacklogSnapshot | None:
+        """What was gathered a moment ago, if it was."""
+        return self.last if time.monotonic() - self._read_at < FRESH.total_seconds() else None
 
     def forget(self) -> None:
-        with self._reading:
-            self.last = None
-            self._failed_at = -inf
+        """Without waiting for an answer that is on its way: it is none of what was changed."""
+        self._forgotten += 1
+        self.last, self._failed_at, self.soon = None, -inf, Soon(self.gathered)
+
+    def _stored(self) -> BacklogSnapshot | None:
+        self.before = _stored() or self.before
+        return self.before
 
 
 def gathered() -> BacklogSnapshot:
     """All subscriptions of all watched topics, by topic and name, as of a moment ago; ``StoreUnreachable``."""
-    found = seen_of(shared(BacklogCache).gathered())
-    if sight() is not None:
-        _note(found)
-    return found
+    return _noted(shared(BacklogCache).gathered())
 
 
 def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable | None]:
-    """The current list and ``None``; or the last list (``None`` if there was none) and why the store cannot be asked."""
+    """The current list and ``None``; or the last list (``None`` if there was none) and why the store cannot be asked.
+
+    Of many topics nobody waits for the current list: there may be none yet, or one that ``is_asked_for`` still.
+    """
+    cache = shared(BacklogCache)
     try:
-        return gathered(), None
+        if not _are_many():
+            return gathered(), None
+        if (found := cache.fresh or cache.soon.result()) is not None:
+            return _noted(found), None
     except StoreUnreachable as error:
         return last_known(), error
+    return (None if cache.before is None else seen_of(_asked_for(cache.before))), None
 
 
 def last_known() -> BacklogSnapshot | None:
     """What is known without asking the store: what this process or any other saw last; ``None``: nothing yet."""
-    found = shared(BacklogCache).last
-    return as_stored() if found is None else seen_of(found)
+    cache = shared(BacklogCache)
+    if (found := cache.last or (cache.before if _are_many() else None)) is not None:
+        return seen_of(found)
+    if not _are_many():
+        return as_stored()
+    stored = cache.stored_soon.result()
+    return None if stored is None else seen_of(stored)
 
 
 def as_stored() -> BacklogSnapshot | None:
     """What any process saw last, read from the database; ``None``: nothing yet. The store is not asked."""
+    stored = _stored()
+    return None if stored is None else seen_of(stored)
+
+
+def _stored() -> BacklogSnapshot | None:
     stored = whole_desk().backlogs.last_known()
-    return seen_of(_snapshot(stored)) if stored.topics else None
+    return _snapshot(stored) if stored.topics else None
+
+
+def _are_many() -> bool:
+    """Whether the store may take long to tell all, whatever of it the person sees who is answered."""
+    known = shared(BacklogCache).before
+    return (len(known.topics) if known is not None else _watched()) >= MANY_TOPICS
+
+
+@asked_once
+def _watched() -> int:
+    with answering_nobody():
+        return whole_desk().index.together().watched
+
+
+def _asked_for(found: BacklogSnapshot) -> BacklogSnapshot:
+    """The same, which may be old: newer figures are being asked for."""
+    return replace(found, seen=replace(found.seen, as_of=None))
+
+
+def _noted(found: BacklogSnapshot) -> BacklogSnapshot:
+    """What of this list the person sees who is answered."""
+    seen = seen_of(found)
+    if sight() is not None:
+        _note(seen)
+    return seen
 
 
 def known_here() -> BacklogSnapshot | None:
@@ -266,13 +211,6 @@ def forget() -> None:
     """Ask anew at the next page: something has just been changed."""
     whole_desk().backlogs.forget()
     shared(BacklogCache).forget()
-
-
-def severity_key(line: Line) -> tuple[int, int, str, str]:
-    backlog = line.backlog
-    magnitude = (backlog.waiting >> EVERYDAY).bit_length()
-    rank = 0 if line.needs_attention else WORST_FIRST.get(backlog.state, 1)
-    return (rank, -magnitude, line.topic.name, backlog.subscription.name)
 
 
 def _note(found: BacklogSnapshot) -> None:

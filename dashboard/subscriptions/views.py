@@ -71,13 +71,14 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
         "supported": desk().subscriptions.supported,
         "lists_consumers": lists_consumers,
         "known_at": found.as_of if found else None,
+        "asking": desk().subscriptions.supported and not away and (found is None or found.is_asked_for),
     }
     return render(
         request,
         "subscriptions/index.html",
         context,
         fragment="subscriptions/_rows.html",
-        status=200 if found else 503,
+        status=503 if away and not found else 200,
         away=away,
     )
 

@@ -1,6 +1,6 @@
 """The progress of the index: for each topic, how much is indexed, how far behind it is, the rate, and the indexers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,8 @@ from dashboard.web.store_health import troubled_partitions
 from eventstore.model import TopicKind, TopicProgress, ValuesBuilt
 
 MOST_MADE_ANEW = 50
+MOST_LINES = 100
+"""Topics in the table. Those with a problem come first."""
 MOST_TROUBLED = 50
 """Partitions in which the indexer fails that are named; the others are counted."""
 
@@ -65,7 +67,9 @@ def indexing(request: HttpRequest) -> HttpResponse:
     context = {
         "made_anew": made_anew[:MOST_MADE_ANEW],
         "more_made_anew": max(0, len(made_anew) - MOST_MADE_ANEW),
-        "lines": lines,
+        "lines": _worth_seeing(lines),
+        "topics": len(lines),
+        "more": max(0, len(lines) - MOST_LINES),
         "gone": next((line.topic for line in lines if line.gone_at), ""),
         "watched": watched,
         "whole": whole,
@@ -83,6 +87,12 @@ def indexing(request: HttpRequest) -> HttpResponse:
         "as_of": now,
     }
     return render(request, "indexing/index.html", context, fragment="indexing/_progress.html")
+
+
+def _worth_seeing(lines: Sequence[Line]) -> list[Line]:
+    """Of more lines than are shown, those that are not in order, and then the first ones; by name."""
+    shown = sorted(range(len(lines)), key=lambda number: lines[number].mark[0] == "ok")[:MOST_LINES]
+    return [lines[number] for number in sorted(shown)]
 
 
 def _line(topic: TopicProgress, now: datetime, building: Mapping[str, str], *, fails: bool, away: bool) -> Line:

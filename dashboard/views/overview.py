@@ -127,6 +127,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "supported": desk().subscriptions.supported,
         "lists_consumers": desk().subscriptions.lists_consumers,
         "known_at": _known_at(snapshot),
+        "asking": desk().subscriptions.supported and not away and (snapshot is None or snapshot.is_asked_for),
     }
     status = 503 if away and not _knows_anything(snapshot, index) else 200
     return render(request, "overview/index.html", context, fragment="overview/_attention.html", status=status, away=away)

@@ -26,6 +26,8 @@ from dashboard.web.pages import nothing_yet, page, profile_of, render
 from eventstore.model import InvalidPosition, Position, StoreUnreachable, Topic, TopicKind
 
 MOST_TOPICS = 20
+MOST_OFFERED = 100
+"""Topics that one may choose from. Of more, a part of the name is asked for."""
 LAST, MOST_LAST = 50, 10_000
 LONGEST_NAME = 1024
 MASKING = "Eventdesk-Masking"
@@ -210,9 +212,17 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "", too_many:
         away = error
     if empty := nothing_yet(request, there=bool(topics or away)):
         return empty
+    text, chosen = request.GET.get("q", "").strip()[:LONGEST_NAME], frozenset(watched.named)
+    named = [topic for topic in topics if text.lower() in topic.name.lower() and topic.name not in chosen]
+    offered = sorted(named, key=lambda topic: (topic.derived, topic.name))[: max(0, MOST_OFFERED - len(chosen))]
+    shown = [*(topic for topic in topics if topic.name in chosen), *offered]
     context = {
-        "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
-        "chosen": frozenset(watched.named),
+        "topics": sorted(shown, key=lambda topic: (topic.derived, topic.name)),
+        "any": bool(topics),
+        "search_text": text,
+        "searchable_by_name": len(topics) > MOST_OFFERED,
+        "more": len(named) - len(offered),
+        "chosen": chosen,
         "watched": watched,
         "filter": _filter(request),
         "start": _start(request, watched),

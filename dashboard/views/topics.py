@@ -20,6 +20,9 @@ from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearch
 from eventstore.scanning import ScanState
 from eventstore.streams import Row, count_copies
 
+MOST_LINES = 100
+"""Topics in a table. Each line takes a fifth of a millisecond and 600 bytes, and nobody reads thousands."""
+LONGEST_QUERY = 1_024
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 
 
@@ -32,6 +35,19 @@ class TopicLine:
     gone: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicTable:
+    """A table of topics by name. ``more``: how many come behind ``last``, of ``found`` in all."""
+
+    lines: Sequence[TopicLine]
+    found: int
+    more: int
+
+    @property
+    def last(self) -> str:
+        return self.lines[-1].topic.name if self.lines else ""
+
+
 @page("browse")
 def index(request: HttpRequest) -> HttpResponse:
     known = desk().index.topics()
@@ -42,12 +58,17 @@ def index(request: HttpRequest) -> HttpResponse:
     lines = _lines(topics, known, away is not None)
     if empty := nothing_yet(request, there=bool(lines or away)):
         return empty
+    text = request.GET.get("q", "").strip()[:LONGEST_QUERY]
+    named = [line for line in lines if text.lower() in line.topic.name.lower()]
     return render(
         request,
         "topics/index.html",
         {
-            "lines": [line for line in lines if not line.topic.derived],
-            "derived": [line for line in lines if line.topic.derived],
+            "lines": lines,
+            "search_text": text,
+            "searchable_by_name": len(lines) > MOST_LINES or text,
+            "events": _table([line for line in named if not line.topic.derived], request.GET.get("after", "")),
+            "derived": _table([line for line in named if line.topic.derived], request.GET.get("derived_after", "")),
             "known_at": _known_at(known.values()),
         },
         status=503 if away and not lines else 200,
@@ -128,6 +149,12 @@ def _filtered(request: HttpRequest, topic: Topic, entered: EnteredFilter, known:
     failed = search.progress.state is ScanState.FAILED
     context |= {"search": search, "replays": offers.of_search(person_of(request), topic.name, entered.text, known["since"])}
     return render(request, "topics/show.html", context, away=store_health.outage_now() if failed else None)
+
+
+def _table(lines: Sequence[TopicLine], after: str) -> TopicTable:
+    """The first of these lines behind the topic of this name."""
+    behind = [line for line in lines if line.topic.name > after]
+    return TopicTable(lines=behind[:MOST_LINES], found=len(lines), more=max(0, len(behind) - MOST_LINES))
 
 
 def _known_at(topics: Iterable[IndexedTopic]) -> datetime | None:

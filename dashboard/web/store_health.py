@@ -128,19 +128,15 @@ def current_store_health() -> StoreHealth:
 def current_index_health() -> IndexHealth:
     """How far the index is. Ignores topics that the store no longer has: the index can never catch up with them."""
     index = desk().index
-    topics = index.topics().values()
-    watched = [topic for topic in topics if topic.gone_at is None]
-    known = [topic.caught_up_at for topic in watched if topic.caught_up_at is not None]
-    waiting = [topic.waiting for topic in watched if topic.waiting is not None]
-    now = timezone.now()
-    known_at = min(known, default=now) if topics and len(known) == len(watched) else None
+    together, now = index.together(), timezone.now()
+    known_at = (together.caught_up_at if together.watched else now) if together.topics else None
     return IndexHealth(
-        topics=len(topics),
-        watched=len(watched),
-        events=sum(topic.events for topic in topics),
+        topics=together.topics,
+        watched=together.watched,
+        events=together.events,
         behind=None if known_at is None else max(0.0, (now - known_at).total_seconds()),
         known_at=known_at,
-        waiting=sum(waiting) if len(waiting) == len(watched) else None,
+        waiting=together.waiting,
         indexers=index.running_indexers(),
     )
 

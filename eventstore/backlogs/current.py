@@ -64,13 +64,22 @@ class StoredBacklogs:
             changed = [topic for topic, (as_of, *_) in rows.items() if not self._knows(topic, as_of)]
             self._decode(changed)
             self._known = {
-                topic: replace(self._known[topic], unavailable=reason)
+                topic: known if known.unavailable == reason else replace(known, unavailable=reason)
                 for topic, (_, reason, _) in sorted(rows.items())
-                if topic in self._known
+                if (known := self._known.get(topic)) is not None
             }
             new = [self._known[topic] for topic in self._known if topic in self._noted or topic in changed]
             self._noted.clear()
             return AllBacklogs(topics=list(self._known.values()), as_of=asked_at), new
+
+    def read_topic(self, topic: str) -> Sequence[TopicBacklogs]:
+        """Return what is stored of this topic, if this process had not read it before."""
+        with self._lock:
+            row = BacklogRow.objects.filter(topic=topic).values_list("as_of", flat=True).first()
+            if row is None or self._knows(topic, row):
+                return []
+            self._decode([topic])
+            return [self._known[topic]]
 
     def note(self, topics: Sequence[TopicBacklogs]) -> None:
         """Take over what this process has just stored, so that it needs not be decoded again."""

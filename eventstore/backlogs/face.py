@@ -199,7 +199,9 @@ class BacklogFace:
 
     def one(self, topic: str, name: str) -> Backlog:
         """This subscription as the store shows it at this moment, with what was seen of it before."""
-        self.last_known()
+        self.settle()
+        for seen in self._stored.read_topic(topic):
+            self._subscriptions.learn([watched.backlog for watched in seen.subscriptions])
         return self._subscriptions.backlog(topic, name)
 
     def looks(self, topic: str, name: str, since: datetime, *, most: int = MOST_LOOKS) -> Sequence[Look]:

@@ -6,7 +6,7 @@ from eventstore.config.subscriptions import DeclaredSubscription
 from eventstore.delivery.copies import Found, SenderOf, are_behind, copies_of_each
 from eventstore.delivery.judging import NO_COPIES, Copies, Delivery, Known, is_acknowledged, judge
 from eventstore.index.lookup import queries
-from eventstore.index.lookup.ordinals import ordinals_after
+from eventstore.index.lookup.ordinals import ordinals_in
 from eventstore.model.events import Position, TopicKind
 from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
@@ -93,10 +93,12 @@ class Book:
             at = pointer.position
             if pointer.ended_at is None and any(not is_acknowledged(at, one) for one in self.of_topic(at.topic).values()):
                 bounds.setdefault((at.topic, at.partition), {})[at] = self._log.entry(at)
-        sizes: dict[Position, int] = {}
-        for (topic, number), of in bounds.items():
-            partition = queries.partition_row(topic, number)
-            if partition is not None:
-                ordinals = ordinals_after(partition, [edge for pair in of.values() for edge in pair])
-                sizes |= {at: ordinals[end] - ordinals[start] for at, (start, end) in of.items()}
-        return sizes
+        rows = queries.partition_rows_of(frozenset(topic for topic, _ in bounds))
+        edges = [(rows[shard], edge) for shard, of in bounds.items() if shard in rows for pair in of.values() for edge in pair]
+        ordinals = ordinals_in(edges)
+        return {
+            at: ordinals[end] - ordinals[start]
+            for shard, of in bounds.items()
+            if shard in rows
+            for at, (start, end) in of.items()
+        }

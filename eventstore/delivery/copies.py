@@ -22,6 +22,7 @@ from eventstore.subscriptions.letters import SUFFIXES, declared_topics
 
 MAY_LAG = timedelta(minutes=1)
 """How long ago the index may have been seen to have read everything, without being called behind."""
+_SUFFIXES = tuple(SUFFIXES.values())
 MOST_COPIES = 2_000
 MOST_ASKED = 50
 """Copies whose subscription only their message tells, that are read for one page."""
@@ -87,12 +88,18 @@ def are_behind(topics: Collection[str], there: Collection[str], declared: Sequen
     if any(one.behind and one.is_of(topic, declared) for one in known for topic in topics):
         return True
     names = {one.name for one in known}
-    return any(_takes_copies(name, topic, declared) for name in there if name not in names for topic in topics)
+    new = [name for name in there if name not in names and _may_take_copies(name, declared)]
+    return any(_takes_copies(name, topic, declared) for name in new for topic in topics)
+
+
+def _may_take_copies(name: str, declared: Sequence[DeclaredSubscription]) -> bool:
+    """Whether the topic of this name, which the index does not know, is one of copies by its name or as declared."""
+    return name.endswith(_SUFFIXES) or any(fits(name, (*one.dead_letter, *one.retry)) for one in declared)
 
 
 def _takes_copies(name: str, topic: str, declared: Sequence[DeclaredSubscription]) -> bool:
     """Whether copies of the topic's events go to the topic of this name, which the index does not know."""
-    by_name = belongs_to(name, topic) and name.endswith(tuple(SUFFIXES.values()))
+    by_name = belongs_to(name, topic) and name.endswith(_SUFFIXES)
     return by_name or any(fits(topic, one.topics) and fits(name, (*one.dead_letter, *one.retry)) for one in declared)
 
 

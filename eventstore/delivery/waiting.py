@@ -4,17 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eventstore.delivery.book import Book
-from eventstore.delivery.judging import Known, Why
+from eventstore.delivery.judging import Why
 from eventstore.index.lookup import queries
-from eventstore.index.lookup.ordinals import ordinals_after
-from eventstore.index.lookup.stream_keys import Stretch, ordinals_on
-from eventstore.index.models import IndexedPartition, StreamRow
+from eventstore.index.lookup.ordinals import ordinals_in
+from eventstore.index.lookup.pointers import pointers_by_place
+from eventstore.index.lookup.stream_keys import ordinals_on_each, stretch_of
+from eventstore.index.models import IndexedPartition
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import DeliveryState
 from eventstore.subscriptions.state import State
 
-MOST_LOOKED_AT = 200
-"""Events of a stream, from the first that waits for anybody on, that are looked at for one answer."""
+MOST_LOOKED_AT, MOST_OF_ALL, FEWEST = 200, 2_000, 5
+"""Events of a stream, from the first that waits for anybody on, that are looked at for one answer: at most; of all streams
+together; and of each where there are many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,58 +37,50 @@ class Waiting:
 
 
 def waiting_of(book: Book, type: str, id: str) -> Sequence[Waiting]:
-    """Return every subscription for which events of the aggregate wait, or may; most first."""
+    """Return every subscription for which events of the aggregate wait, or may; most first. A few queries, however many
+    streams it has."""
+    streams = [row for row in queries.streams_of(type, id) if row.partition.ended_at is None]
+    begins = _first_open([row.partition for row in streams if book.of_topic(row.partition.topic)], book)
+    waits = [row for row in streams if row.partition.pk in begins]
+    most = min(MOST_LOOKED_AT, max(FEWEST, MOST_OF_ALL // max(1, len(waits))))
+    ordinals = ordinals_on_each([(stretch_of(row), begins[row.partition.pk]) for row in waits], most + 1)
+    pointers = _pointers(book, {row.partition: ordinals[row.pk][:most] for row in waits})
+    book.of([pointer for of_one in pointers.values() for pointer in of_one])  # once for all that follows
     found: dict[tuple[str, str], Waiting] = {}
-    for stream in _streams(type, id):
-        known = book.of_topic(stream.partition.topic)
-        ordinals = _open_ordinals(stream, known) if known else []
-        if ordinals:
-            all_counted = len(ordinals) <= MOST_LOOKED_AT
-            pointers = _pointers(book, stream.partition, ordinals[:MOST_LOOKED_AT])
-            for each in _counted(book, pointers, all_counted):
+    for row in waits:
+        if here := pointers[row.partition]:
+            for each in _counted(book, here, len(ordinals[row.pk]) <= most):
                 before = found.get((each.topic, each.name))
                 found[each.topic, each.name] = _together(before, each) if before else each
     return sorted(found.values(), key=lambda one: (-one.pending, -one.unknown, one.topic, one.name))
 
 
-def _pointers(book: Book, partition: IndexedPartition, ordinals: Sequence[int]) -> list[Pointer]:
-    """Return the events of these ordinals. Those that the page shows as well are known already."""
-    met = {ordinal: book.met(partition.topic, partition.number, ordinal) for ordinal in ordinals}
-    missing = [ordinal for ordinal, pointer in met.items() if pointer is None]
-    read = queries.at_ordinals(partition, missing) if missing else []
-    return sorted([*read, *(pointer for pointer in met.values() if pointer)], key=lambda pointer: pointer.ordinal)
+def _pointers(book: Book, ordinals: Mapping[IndexedPartition, Sequence[int]]) -> Mapping[IndexedPartition, Sequence[Pointer]]:
+    """Return the events of these ordinals, in order. Those that the page shows as well are known already."""
+    met = {(row, ordinal): book.met(row.topic, row.number, ordinal) for row, some in ordinals.items() for ordinal in some}
+    read = pointers_by_place([(row.pk, ordinal) for (row, ordinal), pointer in met.items() if pointer is None])
+    found = {(row, ordinal): pointer or read.get((row.pk, ordinal)) for (row, ordinal), pointer in met.items()}
+    return {row: [there for ordinal in sorted(some) if (there := found[row, ordinal])] for row, some in ordinals.items()}
 
 
-def _streams(type: str, id: str) -> list[StreamRow]:
-    return [row for row in queries.streams_of(type, id) if row.partition.ended_at is None]
-
-
-def _open_ordinals(stream: StreamRow, known: Mapping[str, Known]) -> list[int]:
-    """Return the stream's ordinals from the first on that some cursor has not acknowledged, one more than are looked at."""
-    partition = stream.partition
-    begin = _first_open(partition, known.values())
-    if begin is None:
-        return []
-    stretch = Stretch(
-        stream=stream.pk, partition=partition.pk, first_segment=stream.first_segment, last_segment=partition.segment
-    )
-    return ordinals_on(stretch, begin, MOST_LOOKED_AT + 1)
-
-
-def _first_open(partition: IndexedPartition, known: Iterable[Known]) -> int | None:
-    """Return the first ordinal of the partition that some cursor stands before; ``None`` if all have acknowledged
-    everything."""
+def _first_open(partitions: Iterable[IndexedPartition], book: Book) -> Mapping[int, int]:
+    """Return the first ordinal of each partition that some cursor stands before, by row. Those are left out in which all have
+    acknowledged everything."""
     cursors = [
-        cursor
-        for one in known
+        (partition, cursor.acknowledged)
+        for partition in partitions
+        for one in book.of_topic(partition.topic).values()
         if not one.external and one.backlog.state is not State.PHANTOM  # nobody waits there
         for cursor in one.backlog.subscription.cursors
         if cursor.partition == partition.number
     ]
-    ordinals = ordinals_after(partition, [cursor.acknowledged for cursor in cursors if cursor.acknowledged])
-    stands = [ordinals[cursor.acknowledged] if cursor.acknowledged else 0 for cursor in cursors]
-    first = min(stands, default=partition.next_ordinal)
-    return first if first < partition.next_ordinal else None
+    ordinals = ordinals_in((partition, place) for partition, place in cursors if place)
+    first: dict[int, int] = {}
+    for partition, place in cursors:
+        stands = ordinals[place] if place else 0
+        if stands < min(first.get(partition.pk, stands + 1), partition.next_ordinal):
+            first[partition.pk] = stands
+    return first
 
 
 def _counted(book: Book, pointers: Sequence[Pointer], all_counted: bool) -> Iterator[Waiting]:

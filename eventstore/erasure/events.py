@@ -1,12 +1,13 @@
 """The events of one aggregate, by topic and partition: exact as far as the index has read, with what is trimmed of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
 
-from eventstore.index.lookup.ordinals import ordinal_after
+from eventstore.index.lookup.ordinals import ordinals_in
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.lookup.stream_keys import count_within, stretch_of
 from eventstore.index.models import StreamRow
@@ -41,23 +42,26 @@ class EventsIn:
         return None if self.trimmed is None else self.events - self.trimmed
 
 
-def events_in(log: Log, type: str, id: str) -> Sequence[EventsIn]:
-    """Return where the aggregate has events, by topic and partition. Asks the store where each partition begins."""
+def events_in(log: Log | None, type: str, id: str) -> Sequence[EventsIn]:
+    """Return where the aggregate has events, by topic and partition. Asks the store where each partition begins, if it is
+    given."""
     rows = live_streams().filter(aggregate_id=id, type__text=type).select_related("partition")
     ordered = list(rows.order_by("partition__topic", "partition__number", "pk"))
-    ends = {topic: _ends(log, topic) for topic in {row.partition.topic for row in ordered if not _gone(row)}}
-    return [_of_stream(row, ends.get(row.partition.topic)) for row in ordered]
+    ends = _ends(log, sorted({row.partition.topic for row in ordered if not _gone(row)})) if log is not None else {}
+    begins = _begins([row for row in ordered if not _gone(row)], ends)
+    return [_of_stream(row, begins.get(row.pk)) for row in ordered]
 
 
-def _of_stream(row: StreamRow, ends: dict[int, Ends] | None) -> EventsIn:
+def _of_stream(row: StreamRow, begins: int | None) -> EventsIn:
     of, gone = row.partition, _gone(row)
+    trimmed = None if begins is None else count_within(stretch_of(row), [(0, begins)]) if begins else 0
     return EventsIn(
         topic=of.topic,
         partition=of.number,
         events=row.events,
         first=_time(row.first_time),
         last=_time(row.last_time),
-        trimmed=row.events if gone else _trimmed(row, ends),
+        trimmed=row.events if gone else trimmed,
         behind=gone is None and not is_fresh(of, timezone.now()),
         gone=gone,
     )
@@ -67,20 +71,32 @@ def _gone(row: StreamRow) -> datetime | None:
     return row.partition.ended_at or row.partition.gone_at
 
 
-def _ends(log: Log, topic: str) -> dict[int, Ends] | None:
-    try:
-        return {each.partition: each for each in log.ends(topic)}
-    except EventStoreError:  # away, or it refuses this topic: the index's own counts stand
-        return None
+def _ends(log: Log, topics: Sequence[str]) -> Mapping[tuple[str, int], Ends]:
+    """What the store tells of these topics' partitions, asked side by side."""
+
+    def told(topic: str) -> Sequence[Ends]:
+        try:
+            return log.ends(topic)
+        except EventStoreError:  # away, or it refuses this topic: the index's own counts stand
+            return ()
+
+    if log.capabilities.parallel_reads <= 1 or len(topics) <= 1:
+        found = [told(topic) for topic in topics]
+    else:
+        with ThreadPoolExecutor(max_workers=log.capabilities.parallel_reads) as pool:
+            found = list(pool.map(told, topics))
+    return {(topic, each.partition): each for topic, ends in zip(topics, found, strict=True) for each in ends}
 
 
-def _trimmed(row: StreamRow, ends: dict[int, Ends] | None) -> int | None:
-    """Count the stream's events before the first one that the partition still has."""
-    if ends is None or row.partition.number not in ends:
-        return None
-    first = ends[row.partition.number].first
-    start = ordinal_after(row.partition, first.beginning) if first is not None else row.partition.next_ordinal
-    return count_within(stretch_of(row), [(0, start)]) if start else 0
+def _begins(rows: Sequence[StreamRow], ends: Mapping[tuple[str, int], Ends]) -> Mapping[int, int]:
+    """Return the ordinal of the first event that the store still has in each stream's partition, by stream. Those of which it
+    does not tell are left out."""
+    told = {row: ends[shard] for row in rows if (shard := (row.partition.topic, row.partition.number)) in ends}
+    ordinals = ordinals_in((row.partition, each.first.beginning) for row, each in told.items() if each.first is not None)
+    return {
+        row.pk: row.partition.next_ordinal if each.first is None else ordinals[each.first.beginning]
+        for row, each in told.items()
+    }
 
 
 def _time(microseconds: int) -> datetime | None:

@@ -20,9 +20,9 @@ class ErasureFace:
         self._storage, self._rows_of = storage, rows_of
         self._asking = Asking(storage=storage, projection_of=projections.of_subscription, is_external=is_external)
 
-    def events(self, type: str, id: str) -> Sequence[EventsIn]:
-        """Where the aggregate has events: none, if the index does not know it."""
-        return events_in(self._storage.log, type, id)
+    def events(self, type: str, id: str, *, asks: bool = True) -> Sequence[EventsIn]:
+        """Where the aggregate has events: none, if the index does not know it. ``asks``: the store, what it still has."""
+        return events_in(self._storage.log if asks else None, type, id)
 
     def values(self, type: str, id: str) -> ValuesFound:
         """Its searchable values in the index, counted by name."""

@@ -12,6 +12,7 @@ after it.
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -50,6 +51,24 @@ class MergeSource(Generic[T]):
 
 Boundaries = Mapping[str, str]
 
+FEW = 8
+"""Items that are read at first of each of many sources, where they are read together. Most sources give fewer to a page."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergeSources(Generic[T]):
+    """Sources that are read together, because one question costs about as much for all as for one.
+
+    ``read(start, limit, backward)`` returns at most ``limit`` items of each source that ``start`` names, in order from its
+    boundary on; backward: before it, newest first. Fewer mean the end of the source, unless it was ``cut``.
+    """
+
+    names: Sequence[str]
+    read: Callable[[Boundaries, int, bool], Mapping[str, Sequence[Item[T]]]]
+    cut: Callable[[str, Sequence[Item[T]]], bool] = lambda name, items: False
+    at_first: int | None = FEW
+    """Items that are read of each at first; ``None``: as many as may be needed."""
+
 
 def newest_first_key(time: datetime) -> datetime:
     """Return the key by which a merge gives the newest first.
@@ -84,26 +103,23 @@ def _sound(boundaries: Mapping[object, object]) -> bool:
     )
 
 
-def merge(sources: Mapping[str, MergeSource[T]], page_token: str | None, limit: int, *, max_parallel: int = 1) -> Page[T]:
+def merge(
+    sources: Mapping[str, MergeSource[T]] | MergeSources[T], page_token: str | None, limit: int, *, max_parallel: int = 1
+) -> Page[T]:
     """Return the page at a page token (none: the newest page), newest first, with at most ``limit`` items.
 
     The page is shorter if a source was cut, because what follows is then unknown. Sources that the token does not name
     were added after it was made: everything in them is newer. ``max_parallel`` sources are read at the same time.
     """
     direction, given = decode_page_token(page_token) if page_token else ("older", {})
-    default = BEGINNING if page_token else END
-    start = {name: given.get(name, default) for name in sources}
+    sources = _together(sources, max_parallel)
+    start = {name: given.get(name, BEGINNING if page_token else END) for name in sources.names}
     backward = direction == "older"
-    read = _read_backward if backward else _read_forward
-
-    def read_source(name: str) -> list[Item[T]]:
-        return list(read(sources[name], start[name], limit + 1))
-
-    heads = _in_parallel(read_source, list(sources), max_parallel)
-    cut = {name for name, items in heads.items() if len(items) <= limit and sources[name].cut(items)}
+    heads = _heads(sources, start, limit, backward)
+    cut = {name for name, items in heads.items() if len(items) <= limit and sources.cut(name, items)}
     taken = _take(heads, limit, backward, cut)
     near, far = _boundaries(start, heads, taken, backward)
-    more = bool(cut) or any(len(heads[name]) > taken.count(name) for name in sources)
+    more = bool(cut) or _has_more(heads, taken)
     items = _values(heads, taken)
     if backward:
         newer = encode_page_token("newer", near) if page_token else None
@@ -114,7 +130,7 @@ def merge(sources: Mapping[str, MergeSource[T]], page_token: str | None, limit: 
 
 
 def older_items(
-    sources: Mapping[str, MergeSource[T]], page_token: str | None, limit: int
+    sources: Mapping[str, MergeSource[T]] | MergeSources[T], page_token: str | None, limit: int
 ) -> tuple[Sequence[T], Callable[[int], str | None]]:
     """Return the items of the next older page, for a caller that may stop before its end.
 
@@ -122,16 +138,46 @@ def older_items(
     ``None`` at the end.
     """
     given = decode_page_token(page_token)[1] if page_token else {}
-    start = {name: given.get(name, BEGINNING if page_token else END) for name in sources}
-    heads = {name: list(_read_backward(sources[name], start[name], limit + 1)) for name in sources}
+    sources = _together(sources)
+    start = {name: given.get(name, BEGINNING if page_token else END) for name in sources.names}
+    heads = _heads(sources, start, limit, True)
     order = _take(heads, limit, True)
 
     def behind(count: int) -> str | None:
         taken = order[:count]
-        more = any(len(heads[name]) > taken.count(name) for name in sources)
-        return encode_page_token("older", _boundaries(start, heads, taken, True)[1]) if more else None
+        return encode_page_token("older", _boundaries(start, heads, taken, True)[1]) if _has_more(heads, taken) else None
 
     return _values(heads, order), behind
+
+
+def _together(sources: Mapping[str, MergeSource[T]] | MergeSources[T], max_parallel: int = 1) -> MergeSources[T]:
+    """Return the sources as some that are read together: one by one, or side by side."""
+    if isinstance(sources, MergeSources):
+        return sources
+    each = sources
+
+    def read(start: Boundaries, limit: int, backward: bool) -> Mapping[str, Sequence[Item[T]]]:
+        read_one = _read_backward if backward else _read_forward
+        return _in_parallel(lambda name: list(read_one(each[name], start[name], limit)), list(start), max_parallel)
+
+    return MergeSources(names=list(each), read=read, cut=lambda name, items: each[name].cut(items), at_first=None)
+
+
+def _heads(sources: MergeSources[T], start: Boundaries, limit: int, backward: bool) -> dict[str, Sequence[Item[T]]]:
+    """Return of each source as many items as a page may need, and one more: of many sources only a few, and more of those
+    that run out."""
+    most = limit + 1
+    few = min(most, sources.at_first or most) if len(sources.names) > 1 else most
+    heads = dict(sources.read(start, few, backward))
+    short = {name for name, items in heads.items() if few < most and len(items) == few}
+    while short:
+        taken = Counter(_take(heads, limit, backward))
+        dry = {name for name in short if taken[name] == few}
+        if not dry:
+            break
+        heads |= sources.read({name: start[name] for name in dry}, most, backward)
+        short -= dry
+    return heads
 
 
 def _read_forward(source: MergeSource[T], boundary: str, limit: int) -> Sequence[Item[T]]:
@@ -167,7 +213,7 @@ def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], max
         return dict(zip(names, pool.map(read, names), strict=True))
 
 
-def _take(heads: Mapping[str, list[Item[T]]], limit: int, backward: bool, cut: Set[str] = frozenset()) -> list[str]:
+def _take(heads: Mapping[str, Sequence[Item[T]]], limit: int, backward: bool, cut: Set[str] = frozenset()) -> list[str]:
     """Return the source of each item of the page, in order: always the source whose head has the latest (earliest) time, or
     none at all.
 
@@ -176,21 +222,28 @@ def _take(heads: Mapping[str, list[Item[T]]], limit: int, backward: bool, cut: S
     place = dict.fromkeys(heads, 0)
     order: list[str] = []
     best, time_key = (max, newest_first_key) if backward else (min, _oldest_first)
-    while len(order) < limit and all(place[name] < len(heads[name]) for name in cut):
-        open_sources = [name for name in heads if place[name] < len(heads[name])]
-        if not open_sources:
-            break
-        name = best(open_sources, key=lambda source: (time_key(heads[source][place[source]].time), source))
+    open_sources = {name: (time_key(items[0].time), name) for name, items in heads.items() if items}
+    while len(order) < limit and open_sources and all(place[name] < len(heads[name]) for name in cut):
+        name = best(open_sources.values())[1]
         place[name] += 1
         order.append(name)
+        if place[name] < len(heads[name]):
+            open_sources[name] = (time_key(heads[name][place[name]].time), name)
+        else:
+            del open_sources[name]
     return order
+
+
+def _has_more(heads: Mapping[str, Sequence[Item[T]]], taken: Sequence[str]) -> bool:
+    counts = Counter(taken)
+    return any(len(items) > counts[name] for name, items in heads.items())
 
 
 def _oldest_first(time: datetime) -> datetime:
     return time
 
 
-def _values(heads: Mapping[str, list[Item[T]]], taken: Sequence[str]) -> list[T]:
+def _values(heads: Mapping[str, Sequence[Item[T]]], taken: Sequence[str]) -> list[T]:
     place = dict.fromkeys(heads, 0)
     values: list[T] = []
     for name in taken:
@@ -200,14 +253,15 @@ def _values(heads: Mapping[str, list[Item[T]]], taken: Sequence[str]) -> list[T]
 
 
 def _boundaries(
-    start: Boundaries, heads: Mapping[str, list[Item[T]]], taken: Sequence[str], backward: bool
+    start: Boundaries, heads: Mapping[str, Sequence[Item[T]]], taken: Sequence[str], backward: bool
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return where the page begins and ends in each source, in the direction of reading."""
     toward, away = ("-", "+") if backward else ("+", "-")
     near: dict[str, str] = {}
     far: dict[str, str] = {}
+    counts = Counter(taken)
     for name, items in heads.items():
-        count = taken.count(name)
+        count = counts[name]
         if count:
             near[name] = away + items[0].place
             far[name] = toward + items[count - 1].place

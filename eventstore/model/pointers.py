@@ -95,6 +95,18 @@ class Aggregate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class IndexedTogether:
+    """All indexed topics together. ``watched`` are those that the store has, as far as known; the times and what waits are
+    theirs: the oldest time, or ``None`` if a partition has none, and ``None`` if what waits in one is not known."""
+
+    topics: int
+    watched: int
+    events: int
+    caught_up_at: datetime | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class IndexedTopic:
     """How far the index is in one topic.
 

@@ -2,20 +2,21 @@
 them."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
-from eventstore.model.merge import MergeSource, decode_page_token, older_items
+from eventstore.model.merge import MergeSources, decode_page_token, older_items
 from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
 
-PIECE = 50
+PIECE, LARGER_PIECE = 50, 200
+"""Events that are examined at once: at first, and where few of them match."""
 MOST_READ = 1_000
 """Events that one page examines. An aggregate with more events is filtered in several steps."""
-MOST_SECONDS = 0.5
+MOST_SECONDS = 0.2
 """Checked after each event, and therefore before payloads are read again. A read that has begun may take the same time
 once more."""
 FETCHED_BYTES = 4_000_000
@@ -40,21 +41,22 @@ class FilteredStream(Generic[R]):
 
 
 def filtered(
-    sources: Mapping[str, MergeSource[Pointer]],
+    sources: MergeSources[Pointer],
     filter: Filter,
     fetch: Fetch[R],
     *,
     page_token: str | None,
     limit: int,
 ) -> FilteredStream[R]:
-    """Return a page of at least ``limit`` matches (at most ``PIECE`` more), if there are that many within the limits."""
+    """Return a page of at least ``limit`` matches (at most ``LARGER_PIECE`` more), if the limits allow that many."""
     if page_token and decode_page_token(page_token)[0] != "older":
         raise InvalidPosition("A filtered list continues to older events only. Go back to its beginning.")
     rows: list[R] = []
     read = unknown = 0
     until = time.monotonic() + MOST_SECONDS
     while True:
-        pointers, behind = older_items(sources, page_token, PIECE)
+        piece = min(LARGER_PIECE, MOST_READ - read) if 2 * len(rows) < read else PIECE
+        pointers, behind = older_items(sources, page_token, piece)
         looked, late = 0, False
         for pointer, found in _looked_at(pointers, filter, fetch):
             looked += 1

@@ -10,8 +10,7 @@ from itertools import islice
 
 from eventstore.index.lookup.ordinals import aggregates_in
 from eventstore.index.lookup.pointers import PlaceOf, pointers_at, published_at
-from eventstore.index.lookup.queries import page_number
-from eventstore.index.lookup.stream_keys import Stretch, ordinals_on, stretches_in
+from eventstore.index.lookup.stream_keys import Stretch, ordinals_on, page_number, stretches_in
 from eventstore.model.events import NO_TIME, Page
 from eventstore.model.merge import BEGINNING, Item, MergeSource, encode_page_token, merge
 from eventstore.model.pointers import Pointer

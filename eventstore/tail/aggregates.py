@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from eventstore.index.lookup import queries
 from eventstore.index.tables.database import connection
 from eventstore.model.errors import StoreUnreachable
+from eventstore.model.merge import BEGINNING
 
 
 def first_published(type: str, id: str) -> Mapping[str, datetime]:
@@ -16,12 +17,13 @@ def first_published(type: str, id: str) -> Mapping[str, datetime]:
     Raises ``StoreUnreachable`` if the index cannot be read.
     """
     try:
-        firsts = [item.value for source in queries.stream_sources(type, id).values() for item in source.forward(None, True, 1)]
+        sources = queries.stream_sources(type, id)
+        begins = sources.read(dict.fromkeys(sources.names, BEGINNING), 1, False)
     except DatabaseError as error:
         connection().close()  # Django does not reopen a broken connection by itself
         raise StoreUnreachable("The index does not answer now. Try again.") from error
     found: dict[str, datetime] = {}
-    for pointer in firsts:
+    for pointer in (item.value for items in begins.values() for item in items):
         topic = pointer.position.topic
         found[topic] = min(pointer.published, found.get(topic, pointer.published))
     return found

@@ -28,6 +28,8 @@ from eventstore.model.events import Position, Topic
 log = logging.getLogger(__name__)
 
 REBALANCE_SECONDS = 1.0
+REBALANCE_REST = 4
+"""For how many times as long as the last look took, partitions that come to their ends are no reason for another one."""
 RENEW = leases.LEASE.total_seconds() / 4
 FREE_FOR = 5.0
 """Seconds after which any indexer takes a free partition, even beyond its share."""
@@ -89,7 +91,7 @@ class Indexer:
         self.total = 0
         self.left: list[Leased] = []
         """The partitions to be indexed by any indexer, as of the last ``rebalance``."""
-        self._rebalance_at, self._renew_at = 0.0, 0.0
+        self._rebalance_at, self._rested_at, self._renew_at = 0.0, 0.0, 0.0
         self._wants_more = False
         self._free_since: dict[int, float] = {}
         self._other_kinds: set[str] = set()
@@ -97,22 +99,23 @@ class Indexer:
 
     def step(self, timeout: float) -> None:
         """Write the next batch if one comes within ``timeout`` seconds, with those behind it, and rebalance if it is due."""
-        batch = self.readers.queue.take(timeout)
+        batch = self.readers.queue.take(max(0.0, min(timeout, self._rebalance_at - time.monotonic())))
         if batch is not None:
             self._write([batch, *self.readers.queue.ready(room_beside(batch))])
         if time.monotonic() >= self._rebalance_at:
             self.rebalance()
 
     def rebalance_soon(self) -> None:
-        """Make the next step rebalance. May be called from any thread."""
-        self._rebalance_at = 0.0
+        """Make the next step rebalance, or one soon after. May be called from any thread."""
+        self._rebalance_at = min(self._rebalance_at, self._rested_at)
 
     def rebalance(self) -> None:
         """Update the leases, what has caught up, and the progress.
 
         Raises ``DatabaseError`` if the index's database does not answer. Nothing is lost then: call it again.
         """
-        self._rebalance_at = time.monotonic() + REBALANCE_SECONDS
+        begun = time.monotonic()
+        self._rebalance_at = begun + REBALANCE_SECONDS
         self._begin_anew()
         topics = self.topics  # read once: the watching thread may replace it
         found = leases.partitions()
@@ -130,6 +133,7 @@ class Indexer:
             self._warn_of_other_kinds(topics, wanted)
         self._forget_streams()
         self._measure()
+        self._rested_at = time.monotonic() + REBALANCE_REST * (time.monotonic() - begun)
 
     def held_now(self) -> list[AssignedPartition]:
         """Return the partitions that this process has. May be called from any thread."""

@@ -10,13 +10,14 @@ from eventstore.config.searchable_values import Searchable, lookup_forms
 from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queries
 from eventstore.index.lookup.labels import labelled, with_label
 from eventstore.index.lookup.spelled import labelled_anywhere, pointers_spelled, positions_spelled
+from eventstore.index.lookup.stream_keys import page_number
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.tables.extents import whole_partitions
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page, Position
 from eventstore.model.log import Log
-from eventstore.model.pointers import AnomalyLine, IndexedTopic, Pointer, ValueMatches
+from eventstore.model.pointers import AnomalyLine, IndexedTogether, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.progress import IndexProgress, TopicProgress, TroubledPartition
 
 
@@ -45,6 +46,10 @@ class IndexFace:
     def topics(self) -> Mapping[str, IndexedTopic]:
         """What the index knows of each topic, by name."""
         return {topic.topic: topic for topic in queries.indexed_topics()}
+
+    def together(self) -> IndexedTogether:
+        """What the index knows of all topics together."""
+        return queries.indexed_together()
 
     def is_whole(self, topic: str) -> bool:
         """Whether every event of the topic is within the extent that is asked for (``eventstore.extent``)."""
@@ -153,4 +158,4 @@ class IndexFace:
 
 def _number(page_token: str) -> int | None:
     """The number that a page of anomalies ends with."""
-    return queries.page_number(page_token) if page_token else None
+    return page_number(page_token) if page_token else None

@@ -33,8 +33,14 @@ Blocks = Mapping[PlaceOf, Columns]
 
 def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
     """Return the pointers at these places of live partitions, in the same order. Places that have none are left out."""
+    found = pointers_by_place(places)
+    return [found[place] for place in places if place in found]
+
+
+def pointers_by_place(places: Sequence[PlaceOf]) -> dict[PlaceOf, Pointer]:
+    """Return the pointers at these places of live partitions: a few queries, of however many partitions."""
     if not places:
-        return []
+        return {}
     partitions = _live(frozenset(partition for partition, _ in places))
     wanted = [place for place in places if place[0] in partitions]
     blocks = _blocks_with(wanted)
@@ -45,8 +51,8 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
     of_types = {columns.types[number] for _, columns, number in there} | {type for type, _ in streams.values()}
     of_values = {name for _, columns, number in there for name, _ in columns.values.get(number, ())}
     texts = names.texts_of(of_types | of_values)
-    pointers = [
-        _pointer(
+    pointers = {
+        (partition, ordinal): _pointer(
             partitions[partition],
             ordinal,
             columns,
@@ -57,8 +63,8 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
             anomalies=anomalies.get((partition, ordinal), ()),
         )
         for (partition, ordinal), columns, number in there
-    ]
-    return [pointer for pointer in pointers if has_type(pointer.aggregate_type)]
+    }
+    return {place: pointer for place, pointer in pointers.items() if has_type(pointer.aggregate_type)}
 
 
 def with_hash_of_kind(table: str, hash: int, *, derived: bool) -> list[Pointer]:

@@ -1,16 +1,21 @@
 """A stream's ordinals, a page at a time. Its keys lie in the segments in which they were written, so a page walks segments."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from eventstore.index.models import BlockRow, StreamRow
+from eventstore.index.lookup.pointers import pointers_by_place
+from eventstore.index.models import StreamRow
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.tables.extents import live_streams
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.merge import BEGINNING, END, Boundaries, Item, MergeSources
+from eventstore.model.pointers import Pointer
 
 MOST_SEGMENTS = 512
 """Largest number of segments in one statement. The next events of a quiet stream may be spread over as many."""
+STREAMS_A_STATEMENT = 100
 KEYS_AT_ONCE = 5_000
 """Events of a stream whose places are read in one statement, where all are gone through."""
 
@@ -99,26 +104,101 @@ def count_within(stretch: Stretch, parts: Sequence[tuple[int, int]]) -> int:
 
 def ordinals_back(stretch: Stretch, before: int | None, limit: int) -> list[int]:
     """Return at most ``limit`` ordinals of the stream before ``before`` (``None``: from its end), newest first."""
-    # A block names the segment of its latest event. Everything before it was written in that segment or an earlier one.
-    last = stretch.last_segment if before is None else _segment_of_block(stretch, before - before % FULL, stretch.last_segment)
-    found: list[int] = []
-    for start, end in _growing(last, stretch.first_segment, down=True):
-        found += _ordinals(stretch, range(start, end + 1), "<", before if before is not None else 1 << 62, limit, "DESC")
-        if len(found) >= limit:
-            break
-    return found[:limit]
+    return ordinals_back_each([(stretch, before)], limit)[stretch.stream]
 
 
 def ordinals_on(stretch: Stretch, start: int, limit: int) -> list[int]:
     """Return at most ``limit`` ordinals of the stream from ``start`` on, in order."""
+    return ordinals_on_each([(stretch, start)], limit)[stretch.stream]
+
+
+def ordinals_back_each(asked: Sequence[tuple[Stretch, int | None]], limit: int) -> dict[int, list[int]]:
+    """Do as ``ordinals_back``, for many streams together. Returns the ordinals of each, by stream."""
+    # A block names the segment of its latest event. Everything before it was written in that segment or an earlier one.
+    named = _segments_of_blocks([(each.partition, before - before % FULL) for each, before in asked if before is not None])
+    walks = []
+    for stretch, before in asked:
+        last = stretch.last_segment
+        if before is not None:
+            last = named.get((stretch.partition, before - before % FULL), last)
+        ranges = _growing(last, stretch.first_segment, down=True)
+        walks.append(_Walk(stretch.stream, 1 << 62 if before is None else before, ranges))
+    return _walked(walks, "<", limit, "DESC")
+
+
+def ordinals_on_each(asked: Sequence[tuple[Stretch, int]], limit: int) -> dict[int, list[int]]:
+    """Do as ``ordinals_on``, for many streams together. Returns the ordinals of each, by stream."""
     # A block may have begun in an earlier segment than it names, but not before the previous block was full.
-    first = max(stretch.first_segment, _segment_of_block(stretch, start - start % FULL - FULL, stretch.first_segment))
-    found: list[int] = []
-    for low, high in _growing(first, stretch.last_segment, down=False):
-        found += _ordinals(stretch, range(low, high + 1), ">=", start, limit, "ASC")
-        if len(found) >= limit:
-            break
-    return found[:limit]
+    named = _segments_of_blocks([(each.partition, start - start % FULL - FULL) for each, start in asked if start >= FULL])
+    walks = []
+    for stretch, start in asked:
+        first = max(stretch.first_segment, named.get((stretch.partition, start - start % FULL - FULL), 0))
+        walks.append(_Walk(stretch.stream, start, _growing(first, stretch.last_segment, down=False)))
+    return _walked(walks, ">=", limit, "ASC")
+
+
+class _Walk(NamedTuple):
+    """Through ever larger ranges of segments (low, high), for the ordinals of a stream on one side of ``bound``."""
+
+    stream: int
+    bound: int
+    ranges: Iterator[tuple[int, int]]
+
+
+def _walked(walks: Sequence[_Walk], sign: str, limit: int, order: str) -> dict[int, list[int]]:
+    """Walk until each stream has given ``limit`` ordinals, or has no more: a statement for each hundred streams and range."""
+    found: dict[int, list[int]] = {walk.stream: [] for walk in walks}
+    while walks:
+        asked = [(walk, segments) for walk in walks if (segments := next(walk.ranges, None)) is not None]
+        for start in range(0, len(asked), STREAMS_A_STATEMENT):
+            for stream, ordinal in _ordinals_of_each(asked[start : start + STREAMS_A_STATEMENT], sign, limit, order):
+                found[stream].append(ordinal)
+        walks = [walk for walk, _ in asked if len(found[walk.stream]) < limit]
+    return {stream: sorted(ordinals, reverse=order == "DESC")[:limit] for stream, ordinals in found.items()}
+
+
+def sources_of(streams: Sequence[StreamRow]) -> MergeSources[Pointer]:
+    """Return these streams, whose partitions were read with them, as sources, by stream id. Places are ordinals. All are read
+    with a few queries."""
+    stretches = {str(row.pk): stretch_of(row) for row in streams}
+
+    def read(start: Boundaries, limit: int, backward: bool) -> Mapping[str, Sequence[Item[Pointer]]]:
+        if backward:
+            back = [(stretches[name], _before(text)) for name, text in start.items() if text != BEGINNING]
+            ordinals = ordinals_back_each(back, limit)
+        else:
+            on = [(stretches[name], _from(text)) for name, text in start.items() if text != END]
+            ordinals = ordinals_on_each(on, limit)
+        places = {name: _places(stretches[name], ordinals) for name in start}
+        found = pointers_by_place([place for of_one in places.values() for place in of_one])
+        return {name: [_item(found[place]) for place in of_one if place in found] for name, of_one in places.items()}
+
+    return MergeSources(names=list(stretches), read=read)
+
+
+def _places(stretch: Stretch, ordinals: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
+    return [(stretch.partition, ordinal) for ordinal in ordinals.get(stretch.stream, ())]
+
+
+def _item(pointer: Pointer) -> Item[Pointer]:
+    return Item(place=str(pointer.ordinal), time=pointer.time, value=pointer)
+
+
+def _before(boundary: str) -> int | None:
+    """Return the ordinal before which a boundary lies (``merge``); ``None`` for the end."""
+    return None if boundary == END else page_number(boundary[1:]) + (boundary[0] == "+")
+
+
+def _from(boundary: str) -> int:
+    """Return the first ordinal that lies behind a boundary (``merge``)."""
+    return 0 if boundary == BEGINNING else page_number(boundary[1:]) + (boundary[0] == "+")
+
+
+def page_number(place: str) -> int:
+    """Return the number in a page's token; ``InvalidPosition`` for what no page ever gave out."""
+    if place.isascii() and place.isdigit() and len(place) < 19:
+        return int(place)
+    raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")
 
 
 def _growing(start: int, end: int, *, down: bool) -> Iterator[tuple[int, int]]:
@@ -131,16 +211,26 @@ def _growing(start: int, end: int, *, down: bool) -> Iterator[tuple[int, int]]:
         step = min(step * 8, MOST_SEGMENTS)
 
 
-def _segment_of_block(stretch: Stretch, first_ordinal: int, otherwise: int) -> int:
-    rows = BlockRow.objects.filter(partition_id=stretch.partition, first_ordinal=first_ordinal)
-    found = rows.values_list("segment", flat=True).first()
-    return otherwise if found is None else found
-
-
-def _ordinals(stretch: Stretch, segments: range, sign: str, bound: int, limit: int, order: str) -> Sequence[int]:
-    rows = sql.query(
-        f"SELECT ordinal FROM index_streamkey WHERE segment IN {sql.in_list()} AND stream_id = %s AND ordinal {sign} %s "
-        f"ORDER BY ordinal {order} LIMIT %s",
-        [sql.as_list(segments), stretch.stream, bound, limit],
+def _segments_of_blocks(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Return the segment that each block names that begins at one of these places: partition rows and ordinals."""
+    rows = sql.select(
+        "SELECT given.partition, given.first, index_blockrow.segment FROM {given} JOIN index_blockrow "
+        "ON index_blockrow.partition_id = given.partition AND index_blockrow.first_ordinal = given.first",
+        {"partition": "bigint", "first": "bigint"},
+        places,
     )
-    return [row[0] for row in rows]
+    return {(partition, first): segment for partition, first, segment in rows}
+
+
+def _ordinals_of_each(
+    asked: Sequence[tuple[_Walk, tuple[int, int]]], sign: str, limit: int, order: str
+) -> Sequence[tuple[int, int]]:
+    """Return at most ``limit`` ordinals of each stream, with the stream, from one range of segments."""
+    one = (
+        f"SELECT * FROM (SELECT stream_id, ordinal FROM index_streamkey WHERE segment IN {sql.in_list()} AND stream_id = %s "
+        f"AND ordinal {sign} %s ORDER BY ordinal {order} LIMIT %s) AS one"
+    )
+    parameters: list[Any] = []
+    for walk, (low, high) in asked:
+        parameters += [sql.as_list(range(low, high + 1)), walk.stream, walk.bound, limit]
+    return sql.query(" UNION ALL ".join([one] * len(asked)), parameters)
