@@ -27,6 +27,7 @@ LONGEST = 500
 
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 _SIMPLE = (str, bool, int, float)
+_AS_THEY_ARE = frozenset({*_SIMPLE, type(None)})
 
 
 class Row(NamedTuple):
@@ -182,8 +183,13 @@ def _plain_text(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Details as JSON's own types. What nobody foresaw is recorded by its class: it might be a value of an event."""
-    if value is None or isinstance(value, _SIMPLE):
+    """Details as JSON's own types, which most are."""
+    return value if type(value) in _AS_THEY_ARE else _made_plain(value)
+
+
+def _made_plain(value: Any) -> Any:
+    """What nobody foresaw is recorded by its class: it might be a value of an event."""
+    if isinstance(value, _SIMPLE):
         return _plain_text(value) if isinstance(value, str) else value
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
