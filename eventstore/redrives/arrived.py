@@ -41,7 +41,8 @@ def arrived(
         place = state.behind.get(ends.partition, "")
         if not concerned or ends.written <= place:
             continue
-        if not is_kept(ends, place):
+        held = state.held.get(ends.partition, ())
+        if not (is_kept(ends, place) or copying.is_held(order.target, ends.partition, held)):
             raise StoreRefused(_no_longer_told(concerned))
         for message in behind(copying, log, ends, place, tick):
             if message.properties.get(JOB) == order.job:

@@ -18,7 +18,7 @@ from functools import cached_property
 
 from eventstore.copying import noted_ends, schemas_of
 from eventstore.jobs import Interruption, JobInterrupted, Progress, Worker
-from eventstore.model.copying import Acknowledger, Copying, Publisher
+from eventstore.model.copying import Acknowledger, Copying, Publisher, Start
 from eventstore.model.errors import LeaseLost, NotPermitted, ResourceBusy, StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, Position
 from eventstore.model.log import Log
@@ -114,8 +114,8 @@ def _published(run: Redrive, schemas: Mapping[str, Schema | None], acknowledger:
 
 def _run(run: Redrive, publisher: Publisher, acknowledger: Acknowledger) -> Mapping[str, int]:
     there = _arrived(run, _next_letters(run))
-    if run.state.tidy:
-        _note_ends(run)
+    if not there:
+        _note_starts(run.state, publisher.starts)
     run.state.tidy = False
     run.note()
     try:
@@ -163,6 +163,13 @@ def _next_letters(run: Redrive) -> Sequence[Message]:
 
 def _arrived(run: Redrive, letters: Sequence[Message]) -> Arrived:
     return arrived(run.copying, run.log, run.order, run.state, letters, run.partitions, run.tick) if letters else frozenset()
+
+
+def _note_starts(state: State, starts: Mapping[int, Start]) -> None:
+    """Nothing was on its way when the publisher was opened."""
+    state.behind = {partition: start.place for partition, start in starts.items()}
+    state.held = {partition: start.held for partition, start in starts.items()}
+    state.looked = time.monotonic()
 
 
 def _note_ends(run: Redrive) -> None:

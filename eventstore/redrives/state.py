@@ -1,6 +1,6 @@
 """How far a redrive is, as its job's checkpoint keeps it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -13,6 +13,7 @@ class State:
     """- ``reached``: by partition of the letters, the letter up to which all chosen ones were sent. Empty before the first.
     - ``behind``: by partition of the target, the place behind which all copies of letters lie that are not reached. The empty
       token is the beginning of a log to which nothing was ever written.
+    - ``held``: by partition of the target, how its subscriptions stood before anything was sent (``Start.held``).
     - ``tidy``: nothing was sent that is not reached.
     - ``sent`` and ``skipped`` count reached letters: sent, and found acknowledged by somebody else.
     - ``looked``: when ``behind`` was read anew, on the clock of this process. It is not kept.
@@ -20,6 +21,7 @@ class State:
 
     reached: dict[int, str] = field(default_factory=dict)
     behind: dict[int, str] = field(default_factory=dict)
+    held: dict[int, Sequence[str]] = field(default_factory=dict)
     tidy: bool = True
     sent: int = 0
     skipped: int = 0
@@ -29,6 +31,7 @@ class State:
         return {
             "reached": {str(partition): token for partition, token in self.reached.items()},
             "behind": {str(partition): token for partition, token in self.behind.items()},
+            "held": {str(partition): list(held) for partition, held in self.held.items()},
             "tidy": self.tidy,
             "sent": self.sent,
             "skipped": self.skipped,
@@ -42,6 +45,7 @@ class State:
         return State(
             reached={int(partition): str(token) for partition, token in checkpoint["reached"].items()},
             behind={int(partition): str(token) for partition, token in checkpoint["behind"].items()},
+            held={int(partition): [str(one) for one in held] for partition, held in checkpoint.get("held", {}).items()},
             tidy=bool(checkpoint["tidy"]),
             sent=int(checkpoint["sent"]),
             skipped=int(checkpoint["skipped"]),

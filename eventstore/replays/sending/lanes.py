@@ -45,6 +45,12 @@ class Lanes:
         self._state.tidy = False
         self._note()
 
+    def note_start(self) -> None:
+        """Nothing was on its way when the publisher was opened."""
+        assert self._publisher is not None
+        self._state.begin(self._publisher.starts[self._partition])
+        self._note()
+
     def send(self, topic: str, copies: Sequence[Copy]) -> Sent:
         """Send these in order. Something else may be on its way only if there is a publisher for them (``has``)."""
         if not self.has(topic, copies):

@@ -111,6 +111,8 @@ def _begin(run: Sending, lanes: Lanes) -> Arrived:
     lanes.open(state.topic, frozenset())
     there = arrived(run.copying, run.log, run.job, run.order.target, run.partition, state, run.tick)
     state.last = max(state.last, there.place)
+    if not there.marks:
+        lanes.note_start()
     return there
 
 

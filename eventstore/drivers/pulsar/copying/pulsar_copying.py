@@ -9,13 +9,13 @@ from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.copying.acknowledger import PulsarAcknowledger
 from eventstore.drivers.pulsar.copying.connected_once import SpareClient
+from eventstore.drivers.pulsar.copying.held import one_is_held, standing
 from eventstore.drivers.pulsar.copying.publisher import PulsarPublisher
 from eventstore.drivers.pulsar.copying.schemas import refusal_of
 from eventstore.drivers.pulsar.ledgers import last_written, layout_of
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of, whole_entry
-from eventstore.drivers.pulsar.subscriptions.listing import cursors_in
 from eventstore.model.copying import Start
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import UNREADABLE_KEY, Message, Position
@@ -28,8 +28,6 @@ ENCRYPTED = "Its publisher encrypted it, and a copy would lose what is needed to
 UNREADABLE = "The store's client cannot read all of it."
 
 
-MOST_HELD = 5
-"""Subscriptions of which a start tells how they stood: one is enough."""
 PENDING_SECONDS = 10.0
 LOOK_SECONDS = 0.02
 
@@ -82,10 +80,7 @@ class PulsarCopying:
         return publisher
 
     def is_held(self, topic: str, partition: int, held: Sequence[str]) -> bool:
-        """A broker that was killed knows a cursor by the ledger and the entry in which it was kept last. One that acknowledges
-        is kept in another entry, and so is one that the broker moves on before it removes what lies before it."""
-        now = standing(self._cluster.admin.partition_internals(self._cluster.known(topic).log(partition)))
-        return not set(held).isdisjoint(now)
+        return one_is_held(self._cluster.admin, self._cluster.known(topic).log(partition), held)
 
     def open_acknowledger(
         self, topic: str, subscription: str, *, type: SubscriptionType, partitions: Sequence[int]
@@ -98,17 +93,7 @@ def start_of(topic: str, partition: int, told: Json) -> Start:
     """Return where a partition with this ``internalStats`` ends."""
     last = layout_of(told).last
     place = whole_entry(topic, partition, *last).token if last else last_written(told)
-    return Start(place=place, empty=last is None, held=tuple(standing(told)[:MOST_HELD]))
-
-
-def standing(told: Json) -> Sequence[str]:
-    """Return where each cursor of this ``internalStats`` is kept: in which entry of which ledger. Readers' cursors are kept
-    nowhere, and others elsewhere where the broker has let go of the topic without being killed."""
-    return [
-        f"{name} {cursor['cursorLedger']}:{cursor['cursorLedgerLastEntry']}"
-        for name, cursor in sorted(cursors_in(told).items())
-        if int(cursor.get("cursorLedger", -1)) >= 0
-    ]
+    return Start(place=place, empty=last is None, held=tuple(standing(told)))
 
 
 def await_pending(admin: Admin, log: TopicName) -> Json:
