@@ -116,7 +116,6 @@ class Readers:
         if opened is None:
             opened = assigned.open(self.storage, self.memory, self._ways)
             opened.told = opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
-        limit = assigned.narrowing.limit(self.batch)
         limit = self._limit(opened)
         for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT):
             self._draft(opened, piece)
