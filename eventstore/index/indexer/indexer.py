@@ -27,7 +27,8 @@ from eventstore.model.events import Position, Topic
 
 log = logging.getLogger(__name__)
 
-REBALANCE_SECONDS = 1.0
+REBALANCE_SECONDS, CALM = 1.0, 2
+"""Seconds from one look at the shares to the next; so many times as long while nothing is written."""
 REBALANCE_REST = 4
 """For how many times as long as the last look took, partitions that come to their ends are no reason for another one."""
 RENEW = leases.LEASE.total_seconds() / 4
@@ -88,7 +89,7 @@ class Indexer:
         self.answers = Answers()
         self.store_away = False
         self.held: dict[int, AssignedPartition] = {}
-        self.total = 0
+        self.total = self._total_before = 0
         self.left: list[Leased] = []
         """The partitions to be indexed by any indexer, as of the last ``rebalance``."""
         self._rebalance_at, self._rested_at, self._renew_at = 0.0, 0.0, 0.0
@@ -115,7 +116,8 @@ class Indexer:
         Raises ``DatabaseError`` if the index's database does not answer. Nothing is lost then: call it again.
         """
         begun = time.monotonic()
-        self._rebalance_at = begun + REBALANCE_SECONDS
+        self._rebalance_at = begun + REBALANCE_SECONDS * (CALM if self.total == self._total_before else 1)
+        self._total_before = self.total
         self._begin_anew()
         topics = self.topics  # read once: the watching thread may replace it
         found = leases.partitions()
