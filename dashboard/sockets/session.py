@@ -29,14 +29,20 @@ async def current_account(scope: dict[str, Any]) -> Account | None:
     if key is None:
         return None
     session = _Session(key)
-    user = await get_user({"session": session})
-    if not isinstance(user, Person) or not user.is_active:
-        return None
-    if await database_sync_to_async(step_of)(user, session) is not None:
+    user: Person | None = await database_sync_to_async(_whole_login)(session)
+    if user is None:
         return None
     # Not in the thread that all sockets share: the provider may take its time.
     holds: bool = await database_sync_to_async(still_holds, thread_sensitive=False)(session, user)
     return user if holds else None
+
+
+def _whole_login(session: Any) -> Person | None:
+    """In one turn of the thread, which opens a connection to the database for each: a thousand sockets ask."""
+    user = get_user.func({"session": session})
+    if not isinstance(user, Person) or not user.is_active or step_of(user, session) is not None:
+        return None
+    return user
 
 
 def holds_at_provider(key: str) -> bool:
