@@ -1,6 +1,7 @@
 # What can be done with a checkout. `make run` and `make test` need nothing done first.
 
-PYTHON ?= python3
+# python3, or the system's of the same version where that is faster.
+PYTHON ?= $(shell scripts/interpreter.sh)
 WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -49,3 +49,27 @@ def test_one_that_works_stays(checkout: Path) -> None:
     program(checkout / ".venv" / "bin" / "python", "#!/bin/sh\nexit 0\n")
     said, calls = install(checkout)
     assert ("anew" in said, calls) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("of_path", "of_system", "taken"),
+    [
+        ("3.11 without", "3.11 without", "system"),
+        ("3.11 with", "3.11 without", "path"),
+        ("3.13 without", "3.11 without", "path"),
+        ("3.11 without", "", "path"),
+        ("", "3.11 without", "path"),
+    ],
+)
+def test_the_systems_python_is_taken_where_the_paths_is_the_same_compiled_without_profiles(
+    tmp_path: Path, of_path: str, of_system: str, taken: str
+) -> None:
+    program(tmp_path / "python3", answering(of_path))
+    program(tmp_path / "systems", answering(of_system))
+    command = ["/bin/sh", str(ROOT / "scripts" / "interpreter.sh"), str(tmp_path / "systems")]
+    made = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == {"system": str(tmp_path / "systems"), "path": "python3"}[taken]
+
+
+def answering(about: str) -> str:
+    return f"#!/bin/sh\necho {about}\n" if about else "#!/bin/sh\nexit 1\n"
