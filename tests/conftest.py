@@ -21,7 +21,7 @@ from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
 from pytest_rerunfailures import StatusDB  # type: ignore[import-untyped]
 
-from tests.databases import database_environment, emptied
+from tests.databases import closed_if_unusual, database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.examples import examples
 from tests.lean_client import keep_middleware, record_no_templates
@@ -114,12 +114,13 @@ def lean_requests(django_test_environment: None) -> None:
 def django_db_modify_db_settings() -> None:
     """Each process of a run has SQLite files of its own, so that they do not meet: copies of the run's migrated databases.
 
-    Nothing has to outlive a power cut. Waiting for the disk when connections close took 5 ms for each file.
+    Nothing has to outlive a power cut. Waiting for the disk when connections close took 5 ms for each file. Django would run
+    the migrations of all apps on each of the copies, which has those of its own: two seconds of a processor.
     """
     folder = Path(tempfile.mkdtemp(prefix="databases-", dir=os.environ[RUN_FOLDER]))
     copy_databases(folder)
     for alias in _sqlite_aliases():
-        settings.DATABASES[alias]["TEST"]["NAME"] = str(folder / FILES[alias])
+        settings.DATABASES[alias]["TEST"] |= {"NAME": str(folder / FILES[alias]), "MIGRATE": False}
         settings.DATABASES[alias]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 
 
@@ -140,6 +141,7 @@ def django_db_setup(django_db_setup: None) -> None:
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     TransactionTestCase._fixture_teardown = emptied  # type: ignore[attr-defined]
+    TransactionTestCase._should_reload_connections = closed_if_unusual  # type: ignore[attr-defined]
 
 
 @pytest.fixture
