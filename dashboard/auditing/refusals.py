@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import DatabaseError, transaction
-from django.db.models import F
+from django.db.models import DateTimeField, F
 
 from dashboard.access.actors import page_actor
 from dashboard.access.command_actions import REFUSED, place
@@ -23,6 +23,7 @@ from dashboard.auditing.entries import canonical, columns_of, storable
 from dashboard.auditing.reasons import with_case
 from dashboard.models import Refusal, State
 from eventstore.actions import Actor, Resource
+from eventstore.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,10 @@ def _note_or_log(actor: Actor, resource: Resource, wanted: str, details: Mapping
 
 def write_ended() -> int:
     """Write the counts whose time is over; returns how many entries that made."""
-    over = list(Refusal.objects.filter(until__lte=datetime.now(UTC)).order_by("until"))
-    return sum(_write(refusal) for refusal in over)
+    return sum(_write(refusal) for refusal in _OVER(now=datetime.now(UTC)))
+
+
+_OVER = Prepared(lambda now: Refusal.objects.filter(until__lte=now).order_by("until"), now=DateTimeField())
 
 
 def _note(actor: Actor, resource: Resource, wanted: str, details: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from dashboard.privacy.by_reason.of_request import open_case_of, reveals_of, sho
 from dashboard.privacy.by_reason.reveals import SEE_EMERGENCY, has_privacy_officer, unseen_emergencies
 from dashboard.scoping.rows import seen_rows
 from dashboard.web import completeness, filter_form
+from eventstore.prepared import Prepared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,8 +103,12 @@ def _emergencies(person: object) -> list[Reveal]:
     """Emergency reveals that somebody has to see, for those who have to; for all who read reveals if nobody has to."""
     if not isinstance(person, Person) or not policy.allows(person, "read_reveals"):
         return []
-    found = list(seen_rows(unseen_emergencies(), sight())[:MOST_EMERGENCIES])
+    within = sight()
+    found = _NEWEST() if within is None else list(seen_rows(unseen_emergencies(), within)[:MOST_EMERGENCIES])
     return found if found and (policy.allows(person, SEE_EMERGENCY) or not has_privacy_officer()) else []
+
+
+_NEWEST = Prepared(lambda: unseen_emergencies()[:MOST_EMERGENCIES])
 
 
 def _seen(found: Sequence[Reveal]) -> Sequence[Reveal]:

@@ -6,6 +6,7 @@ that was killed halfway is replaced within seconds, and one that was only paused
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from django.db.models import BooleanField, Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
@@ -13,6 +14,7 @@ from django.db.models.functions import Now
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.index.models import BacklogRow
 from eventstore.index.tables.database import atomic
+from eventstore.prepared import Prepared
 
 LEASE = timedelta(seconds=15)
 ALL = ""
@@ -41,19 +43,20 @@ class Situation:
 
 def situation(max_age: timedelta, *, trusting: bool = True) -> Situation:
     """``trusting``: a promise counts, too, not age alone."""
+    found = _of_all(max_age, trusting)()
+    if not found:
+        return Situation(fresh=False, taken=False, reason="")
+    young, leased, owner, reason = found[0]
+    return Situation(fresh=young, taken=bool(owner) and leased and not is_dead(owner), reason=reason)
+
+
+@lru_cache(maxsize=64)
+def _of_all(max_age: timedelta, trusting: bool) -> "Prepared[tuple[bool, bool, str, str]]":
     fresh = Q(asked_at__gt=Now() - max_age)
     if trusting:
         fresh |= Q(promised_until__gt=Now())
-    row = (
-        BacklogRow.objects.filter(topic=ALL)
-        .annotate(fresh=_told(fresh), leased=_told(Q(leased_until__gt=Now())))
-        .values_list("fresh", "leased", "owner", "reason")
-        .first()
-    )
-    if row is None:
-        return Situation(fresh=False, taken=False, reason="")
-    young, leased, owner, reason = row
-    return Situation(fresh=young, taken=bool(owner) and leased and not is_dead(owner), reason=reason)
+    rows = BacklogRow.objects.filter(topic=ALL).annotate(fresh=_told(fresh), leased=_told(Q(leased_until__gt=Now())))
+    return Prepared(lambda: rows.values_list("fresh", "leased", "owner", "reason")[:1])
 
 
 def take(owner: str, max_age: timedelta, *, trusting: bool = True) -> Lease | None:

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import DateTimeField, F, IntegerField
 
 from dashboard.models import AuditHead, Case, Person
 from dashboard.privacy.by_reason import reveals
+from eventstore.prepared import Prepared
 
 BY_TIME, BY_HAND = "time", "by hand"
 """What closed a case."""
@@ -14,7 +15,16 @@ BY_TIME, BY_HAND = "time", "by hand"
 
 def open_case(person: Person) -> Case | None:
     """The person's open case."""
-    return Case.objects.select_related("person").filter(person=person, closed=None, ends__gt=datetime.now(UTC)).first()
+    return next(iter(_OPEN(person=person.pk, now=datetime.now(UTC))), None)
+
+
+_OPEN = Prepared(
+    lambda person, now: (
+        Case.objects.select_related("person").filter(person=person, closed=None, ends__gt=now).order_by("pk")[:1]
+    ),
+    person=IntegerField(),
+    now=DateTimeField(),
+)
 
 
 def begin(person: Person, *, ticket: str, reason: str, lasts: timedelta) -> Case | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, DateTimeField, IntegerField, Q, QuerySet
 from django.utils.crypto import salted_hmac
 
 from dashboard.access.policy import allows
@@ -17,6 +17,7 @@ from dashboard.hints import changes
 from dashboard.models import Case, Person, Reveal, Role
 from dashboard.privacy.handles import known_handle, public_id
 from dashboard.privacy.profiles import Subject
+from eventstore.prepared import Prepared
 
 FIELD, EVENT, AGGREGATE = "field", "event", "aggregate"
 BY_TIME, BY_HAND, BY_LOGOUT, BY_ROLE, BY_CASE = "time", "by hand", "logout", "role", "case"
@@ -71,7 +72,7 @@ def active(person: Person, session: str) -> Sequence[Reveal]:
     """What this login may see now, the first to end at first. Those that the person's role no longer covers are ended."""
     if not session:
         return []
-    found = list(_in_force(datetime.now(UTC)).filter(person=person, session=session).order_by("ends"))
+    found = _OF_LOGIN(person=person.pk, session=session, now=datetime.now(UTC))
     lost = [reveal.pk for reveal in found if not may_keep(person, reveal)]
     if lost:
         _end(Reveal.objects.filter(pk__in=lost), BY_ROLE)
@@ -158,6 +159,14 @@ def has_privacy_officer() -> bool:
 def _in_force(now: datetime) -> QuerySet[Reveal]:
     of_open_case = Q(case=None) | Q(case__closed=None, case__ends__gt=now)
     return Reveal.objects.filter(of_open_case, ended=None, ends__gt=now).select_related("case")
+
+
+_OF_LOGIN = Prepared(
+    lambda person, session, now: _in_force(now).filter(person=person, session=session).order_by("ends"),
+    person=IntegerField(),
+    session=CharField(),
+    now=DateTimeField(),
+)
 
 
 def may_keep(person: Person, reveal: Reveal) -> bool:

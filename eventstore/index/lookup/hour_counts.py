@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, TextField
 
 from eventstore.index.lookup.pointers import time_of
-from eventstore.index.models import HourCount, NameRow, current_partitions
+from eventstore.index.models import HourCount, IndexedPartition, NameRow, current_partitions
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import TIMELESS
 from eventstore.index.tables.extents import whole_partitions
 from eventstore.index.tables.names import names_of_answer
 from eventstore.model.pointers import MiddleHours, OutlyingEvents
+from eventstore.prepared import Prepared
 
 HOUR = 3_600_000_000
 NO_HOUR = TIMELESS // HOUR
@@ -122,13 +123,21 @@ class KnownMiddles:
 def _last_hour(topic: str, until: int) -> int | None:
     """The last hour that has an event, or else a message that fits no envelope: a look at the end of each partition's rows,
     since the largest of all rows would be found by reading all of them."""
-    rows = HourCount.objects.filter(partition_id=OuterRef("pk"), hour__gt=NO_HOUR, hour__lte=until).order_by("-hour")
-    ends = current_partitions().filter(topic=topic)
-    for kind in (rows.filter(type_id__gt=0), rows):
-        last: int | None = ends.aggregate(last=Max(Subquery(kind.values("hour")[:1])))["last"]
-        if last is not None:
-            return last
+    for least in (1, 0):
+        ends = [hour for hour in _ENDS(topic=topic, until=until, least=least) if hour is not None]
+        if ends:
+            return max(ends)
     return None
+
+
+def _ends(topic: str, until: int, least: int) -> "QuerySet[IndexedPartition, int | None]":
+    """For each partition its last hour of a type of at least this number."""
+    rows = HourCount.objects.filter(partition_id=OuterRef("pk"), hour__gt=NO_HOUR, hour__lte=until, type_id__gte=least)
+    last = Subquery(rows.order_by("-hour").values("hour")[:1])
+    return current_partitions().filter(topic=topic).annotate(last=last).values_list("last", flat=True)
+
+
+_ENDS = Prepared(_ends, topic=TextField(), until=IntegerField(), least=IntegerField())
 
 
 def _rows_of(topic: str, *, after: int = NO_HOUR) -> "QuerySet[HourCount]":

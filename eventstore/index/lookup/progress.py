@@ -13,6 +13,7 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.extents import current_partitions, live_partitions
 from eventstore.model.events import Position
 from eventstore.model.progress import IndexProgress, TopicMadeAnew, TopicProgress, TroubledPartition
+from eventstore.prepared import Prepared
 
 PIECE = 500
 STALE = timedelta(seconds=15)
@@ -26,9 +27,12 @@ def topics() -> list[TopicProgress]:
     return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
 
 
+_RUNNING = Prepared(lambda: IndexerRow.objects.filter(until__gt=Now()).values_list("owner"))
+
+
 def running_indexers() -> int:
     """Return how many indexers run, whether or not they have a partition. One that was killed counts for some seconds."""
-    return IndexerRow.objects.filter(until__gt=Now()).count()
+    return len(_RUNNING())
 
 
 def made_anew() -> list[TopicMadeAnew]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from eventstore.extent import asked_once
 from eventstore.index.lookup.aggregate_rows import (
@@ -17,7 +17,15 @@ from eventstore.index.lookup.anomaly_lookup import counts_of_streams
 from eventstore.index.lookup.pointers import ordinals_at, pointers_at, with_hash, with_hash_of_kind
 from eventstore.index.lookup.stream_keys import page_number, sources_of
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
-from eventstore.index.tables.extents import current_partitions, live_partitions, live_streams, type_counts
+from eventstore.index.tables.extents import (
+    live_partitions,
+    live_streams,
+    rows_of_partition,
+    rows_of_partitions,
+    rows_of_topics,
+    streams_by_id,
+    type_counts,
+)
 from eventstore.index.tables.keys import Link, hashed
 from eventstore.index.tables.names import names_of_answer
 from eventstore.index.tables.secret import index_key
@@ -34,22 +42,6 @@ MOST_SORTED = 50_000
 @asked_once
 def indexed_topics() -> Sequence[IndexedTopic]:
     """Return the topics in the index, by name. Their caught-up time ignores partitions that have gone from the store."""
-    watched = Q(gone_at=None)
-    rows = (
-        current_partitions()
-        .values("topic", "kind")
-        .annotate(
-            partitions=Count("id"),
-            events=Sum("next_ordinal"),
-            watched=Count("id", filter=watched),
-            oldest_caught_up=Min("caught_up_at", filter=watched),
-            caught_up=Count("caught_up_at", filter=watched),
-            went=Max("gone_at"),
-            waiting=Sum("behind", filter=watched),
-            counted=Count("behind", filter=watched),
-        )
-        .order_by("topic")
-    )
     return [
         IndexedTopic(
             topic=row["topic"],
@@ -60,7 +52,7 @@ def indexed_topics() -> Sequence[IndexedTopic]:
             gone_at=None if row["watched"] else row["went"],
             waiting=(row["waiting"] or 0) if row["counted"] == row["watched"] else None,
         )
-        for row in rows
+        for row in rows_of_topics()
     ]
 
 
@@ -253,14 +245,14 @@ def at_each(positions: Sequence[Position]) -> dict[Position, Pointer]:
 def latest_pointers(topic: str, limit: int) -> list[Pointer]:
     """Return the topic's last indexed events, newest first, for use while the store is away."""
     there: list[tuple[int, int]] = []
-    for row in current_partitions().filter(topic=topic):
+    for row in rows_of_partitions(topic):
         there += [(row.pk, ordinal) for ordinal in range(max(0, row.next_ordinal - limit), row.next_ordinal)]
     return sorted(pointers_at(there), key=lambda found: (found.published, found.ordinal), reverse=True)[:limit]
 
 
 @asked_once
 def partition_row(topic: str, number: int) -> IndexedPartition | None:
-    return current_partitions().filter(topic=topic, number=number).first()
+    return next(iter(rows_of_partition(topic, number)), None)
 
 
 @asked_once
@@ -276,7 +268,7 @@ def partition_rows_of(topics: frozenset[str]) -> dict[tuple[str, int], IndexedPa
 
 def partition_rows(topic: str) -> dict[int, IndexedPartition]:
     """Return the topic's indexed partitions, by number."""
-    return {row.number: row for row in current_partitions().filter(topic=topic)}
+    return {row.number: row for row in rows_of_partitions(topic)}
 
 
 def at_ordinals(partition: IndexedPartition, ordinals: Sequence[int]) -> list[Pointer]:
@@ -295,4 +287,4 @@ def streams_of(type: str, id: str) -> Sequence[StreamRow]:
     number = names_of_answer().known(type)
     if not number:
         return ()
-    return tuple(live_streams().filter(type=number, aggregate_id=id).select_related("partition").order_by("pk"))
+    return tuple(streams_by_id(number, id))

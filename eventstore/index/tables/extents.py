@@ -3,13 +3,16 @@
 Where none is named these are all of them, and nothing more is asked of the database.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Count, IntegerField, Max, Min, Q, QuerySet, Sum, TextField
 
 from eventstore.extent import Extent, extent_now
+from eventstore.index import models
 from eventstore.index.models import AnomalyRow, IndexedPartition, NameRow, StreamRow, TypeCount
 from eventstore.model.events import TopicKind
+from eventstore.prepared import Prepared
 
 
 def live_partitions() -> "QuerySet[IndexedPartition]":
@@ -22,12 +25,69 @@ def current_partitions() -> "QuerySet[IndexedPartition]":
     return _of_topics(IndexedPartition.objects.filter(live=True, ended_at=None))
 
 
+def rows_of_topics() -> Sequence[Mapping[str, Any]]:
+    """What is known of each topic with current partitions, by name."""
+    extent = extent_now()
+    within = set(_topics(extent)) if extent is not None else None
+    return [row for row in _TOPICS() if within is None or row["topic"] in within]
+
+
+def rows_of_partition(topic: str, number: int) -> Sequence[IndexedPartition]:
+    """The current row of this partition: one, or none."""
+    return _PARTITION(topic=topic, number=number) if _has_topic(topic) else ()
+
+
+def rows_of_partitions(topic: str) -> Sequence[IndexedPartition]:
+    """The topic's current partitions."""
+    return _PARTITIONS(topic=topic) if _has_topic(topic) else ()
+
+
+def _rows_of_topics() -> "QuerySet[IndexedPartition, Any]":
+    watched = Q(gone_at=None)
+    return (
+        models.current_partitions()
+        .values("topic", "kind")
+        .annotate(
+            partitions=Count("id"),
+            events=Sum("next_ordinal"),
+            watched=Count("id", filter=watched),
+            oldest_caught_up=Min("caught_up_at", filter=watched),
+            caught_up=Count("caught_up_at", filter=watched),
+            went=Max("gone_at"),
+            waiting=Sum("behind", filter=watched),
+            counted=Count("behind", filter=watched),
+        )
+        .order_by("topic")
+    )
+
+
+_TOPICS = Prepared(_rows_of_topics)
+_PARTITION = Prepared(
+    lambda topic, number: models.current_partitions().filter(topic=topic, number=number),
+    topic=TextField(),
+    number=IntegerField(),
+)
+_PARTITIONS = Prepared(lambda topic: models.current_partitions().filter(topic=topic), topic=TextField())
+
+
 def live_streams() -> "QuerySet[StreamRow]":
     rows, extent = StreamRow.objects.filter(partition__live=True), extent_now()
     if extent is None:
         return rows
     rows = rows.filter(partition__topic__in=_topics(extent))
     return rows if extent.every_type else rows.filter(type_id__in=_types(extent))
+
+
+def streams_by_id(type: int, id: str) -> Iterable[StreamRow]:
+    """The streams of this aggregate, with their partitions, by their own ids."""
+    return _STREAMS(type=type, id=id) if extent_now() is None else _streams_by_id(type, id)
+
+
+def _streams_by_id(type: int, id: str) -> "QuerySet[StreamRow]":
+    return live_streams().filter(type=type, aggregate_id=id).select_related("partition").order_by("pk")
+
+
+_STREAMS = Prepared(_streams_by_id, type=BigIntegerField(), id=TextField())
 
 
 def type_counts(rows: "QuerySet[TypeCount]") -> "QuerySet[TypeCount]":
@@ -79,6 +139,11 @@ def has_type(name: str) -> bool:
 def _of_topics(rows: "QuerySet[IndexedPartition]") -> "QuerySet[IndexedPartition]":
     extent = extent_now()
     return rows if extent is None else rows.filter(topic__in=_topics(extent))
+
+
+def _has_topic(name: str) -> bool:
+    extent = extent_now()
+    return extent is None or extent.has_topic(name)
 
 
 def _topics(extent: Extent) -> Sequence[str]:

@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from django.db.models import BigIntegerField, DateTimeField, QuerySet
+
 from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.subscriptions import ranges
+from eventstore.prepared import Prepared
 
 GONE_AFTER = timedelta(seconds=10)
 """A member without a heartbeat for this long counts as gone."""
@@ -54,15 +57,30 @@ def state_of(subscription: SubscriptionRow) -> SubscriptionState:
 def states_of(subscriptions: Sequence[SubscriptionRow]) -> Mapping[int, SubscriptionState]:
     """Return the states by subscription id, in three queries for any number of subscriptions."""
     ids = [row.pk for row in subscriptions]
-    members = MemberRow.objects.filter(subscription_id__in=ids, heartbeat__gt=datetime.now(UTC) - GONE_AFTER).order_by("pk")
+    alive = datetime.now(UTC) - GONE_AFTER
+    one = ids[0] if len(ids) == 1 else None
+    members = _MEMBERS(one=one, alive=alive) if one is not None else _members(alive).filter(subscription_id__in=ids)
     of_subscription: dict[int, SubscriptionState] = {pk: SubscriptionState(shards=[], members=[]) for pk in ids}
     for member in members:
         of_subscription[member.subscription_id].members.append(member)
     held = _held({member.pk for state in of_subscription.values() for member in state.members})
-    cursors = CursorRow.objects.filter(subscription_id__in=ids).select_related("partition")
-    for cursor in cursors.order_by("partition__number"):
+    for cursor in _CURSORS(one=one) if one is not None else _cursors().filter(subscription_id__in=ids):
         of_subscription[cursor.subscription_id].shards.append(_shard(cursor, held[cursor.pk]))
     return of_subscription
+
+
+def _members(alive: datetime) -> "QuerySet[MemberRow]":
+    return MemberRow.objects.filter(heartbeat__gt=alive).order_by("pk")
+
+
+def _cursors() -> "QuerySet[CursorRow]":
+    return CursorRow.objects.select_related("partition").order_by("partition__number")
+
+
+_MEMBERS = Prepared(
+    lambda one, alive: _members(alive).filter(subscription_id=one), one=BigIntegerField(), alive=DateTimeField()
+)
+_CURSORS = Prepared(lambda one: _cursors().filter(subscription_id=one), one=BigIntegerField())
 
 
 def _held(members: set[int]) -> Mapping[int, dict[int, list[tuple[int, int]]]]:
