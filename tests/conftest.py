@@ -26,7 +26,7 @@ from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.examples import examples
 from tests.lean_client import keep_middleware, record_no_templates
 from tests.run_servers import FIND, RunServers, finder
-from tests.scheduling import LongestFirst
+from tests.scheduling import LongestFirst, import_own_share
 
 pytest_plugins = [
     "tests.broker_fixture",
@@ -89,6 +89,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     if hasattr(session.config, "workerinput") and hasattr(session.config, "failures_db"):
         session.config.failures_db = StatusDB()  # where tests are run again, each asked the controller twice, byte by byte
     gc.disable()
+    import_own_share(session.config)
     try:
         return (yield)
     finally:
