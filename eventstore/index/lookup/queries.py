@@ -18,6 +18,7 @@ from eventstore.index.lookup.pointers import ordinals_at, pointers_at, with_hash
 from eventstore.index.lookup.stream_keys import page_number, sources_of
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
 from eventstore.index.tables.extents import (
+    current_partitions,
     live_partitions,
     live_streams,
     rows_of_partition,
