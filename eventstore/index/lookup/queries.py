@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from eventstore.extent import asked_once
 from eventstore.index.lookup.aggregate_rows import (
