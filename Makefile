@@ -1,7 +1,7 @@
 # What can be done with a checkout. `make run` and `make test` need nothing done first.
 
-# python3, or the system's of the same version where that is faster.
-PYTHON ?= $(shell scripts/interpreter.sh)
+# python3, or the system's of the same version where that is faster. The script may be absent, or a copy that is not executable.
+PYTHON ?= $(or $(shell sh scripts/interpreter.sh 2>/dev/null),python3)
 WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -1,11 +1,15 @@
 """How far a redrive is, as its job's checkpoint keeps it."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
 from eventstore.model.events import Position
+
+MOST_CHARACTERS = 32_000
+"""Of a checkpoint as JSON, up to which ``held`` is kept: half of what a job keeps. The rest grows as letters are reached."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -13,7 +17,8 @@ class State:
     """- ``reached``: by partition of the letters, the letter up to which all chosen ones were sent. Empty before the first.
     - ``behind``: by partition of the target, the place behind which all copies of letters lie that are not reached. The empty
       token is the beginning of a log to which nothing was ever written.
-    - ``held``: by partition of the target, how its subscriptions stood before anything was sent (``Start.held``).
+    - ``held``: by partition of the target, how its subscriptions stood before anything was sent (``Start.held``), as
+      far as a checkpoint has room for it.
     - ``tidy``: nothing was sent that is not reached.
     - ``sent`` and ``skipped`` count reached letters: sent, and found acknowledged by somebody else.
     - ``looked``: when ``behind`` was read anew, on the clock of this process. It is not kept.
@@ -28,14 +33,14 @@ class State:
     looked: float = -inf
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        kept = {
             "reached": {str(partition): token for partition, token in self.reached.items()},
             "behind": {str(partition): token for partition, token in self.behind.items()},
-            "held": {str(partition): list(held) for partition, held in self.held.items()},
             "tidy": self.tidy,
             "sent": self.sent,
             "skipped": self.skipped,
         }
+        return {**kept, "held": _fitting(self.held, MOST_CHARACTERS - len(json.dumps(kept)))}
 
     @staticmethod
     def of(checkpoint: Mapping[str, Any]) -> "State":
@@ -54,3 +59,24 @@ class State:
     def has_passed(self, position: Position) -> bool:
         """Whether this letter is reached."""
         return position.token <= self.reached.get(position.partition, "")
+
+
+def _fitting(held: Mapping[int, Sequence[str]], room: int) -> dict[str, list[str]]:
+    """Return what of it takes at most ``room`` characters as JSON: one subscription of each partition, then a second one, and
+    so on. One is enough, and where there is none, only a job that could go on does not."""
+    found: dict[str, list[str]] = {}
+    for partition, one in _in_turn(held):
+        key = str(partition)
+        size = len(json.dumps(one)) + 2 + (0 if key in found else len(key) + 8)
+        if size <= room:
+            found.setdefault(key, []).append(one)
+            room -= size
+    return found
+
+
+def _in_turn(held: Mapping[int, Sequence[str]]) -> Iterator[tuple[int, str]]:
+    """The first of each partition, then the second of each."""
+    for number in range(max(map(len, held.values()), default=0)):
+        for partition, standing in held.items():
+            if number < len(standing):
+                yield partition, standing[number]

@@ -1,5 +1,6 @@
 """``make`` with a virtual environment that is of no use."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_one_that_works_stays(checkout: Path) -> None:
     assert ("anew" in said, calls) == (False, [])
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_python3_is_taken_where_nothing_executable_tells_which_one(checkout: Path, copied: bool) -> None:
+    program(checkout / "path" / "python3", ANEW)
+    if copied:
+        program(checkout / "scripts" / "interpreter.sh", (ROOT / "scripts" / "interpreter.sh").read_text())
+        (checkout / "scripts" / "interpreter.sh").chmod(0o644)
+    environment = {"PATH": f"{checkout / 'path'}:{os.environ['PATH']}"}
+    made = subprocess.run(["make", "install"], cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "-m venv --clear .venv" in (checkout / "calls").read_text().splitlines()
+
+
 @pytest.mark.parametrize(
     ("of_path", "of_system", "taken"),
     [
@@ -69,6 +82,23 @@ def test_the_systems_python_is_taken_where_the_paths_is_the_same_compiled_withou
     command = ["/bin/sh", str(ROOT / "scripts" / "interpreter.sh"), str(tmp_path / "systems")]
     made = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
     assert made.stdout.strip() == {"system": str(tmp_path / "systems"), "path": "python3"}[taken]
+
+
+@pytest.mark.parametrize(
+    ("of_path", "kernel", "started"),
+    [("3.11 without", "Linux", True), ("3.11 without", "Darwin", False), ("3.11 with", "Linux", False), ("", "Linux", False)],
+)
+def test_the_systems_python_is_started_only_where_it_may_be_taken(
+    tmp_path: Path, of_path: str, kernel: str, started: bool
+) -> None:
+    """On macOS it may be a dialog."""
+    program(tmp_path / "python3", answering(of_path))
+    program(tmp_path / "uname", answering(kernel))
+    program(tmp_path / "systems", f"#!/bin/sh\n: > {tmp_path / 'was-started'}\necho 3.11 without\n")
+    command = ["/bin/sh", str(ROOT / "scripts" / "interpreter.sh"), str(tmp_path / "systems")]
+    made = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert (tmp_path / "was-started").exists() is started
+    assert made.stdout.strip() == (str(tmp_path / "systems") if started else "python3")
 
 
 def answering(about: str) -> str:

@@ -5,6 +5,7 @@ closes the log cleanly, in its metadata. In ``internalStats`` the cursor may lie
 dropped as the log is loaded, is told in the next one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_plus
 
@@ -15,6 +16,10 @@ from eventstore.drivers.pulsar.subscriptions.listing import cursors_in
 
 MOST_HELD = 20
 """Subscriptions of which it is noted how they stood: one is enough, but readers are among them, of which nothing is kept."""
+
+_PLACE = r"(-?\d+:-?\d+)"
+_SAID = (re.compile(rf"(.*) {_PLACE} {_PLACE}?", re.ASCII | re.DOTALL), re.compile(rf"(.*) {_PLACE}()", re.ASCII | re.DOTALL))
+"""As it is noted now, and as the version before has noted it, without a mark."""
 
 
 def standing(told: Json) -> Sequence[str]:
@@ -30,7 +35,7 @@ def one_is_held(admin: Admin, log: TopicName, held: Sequence[str]) -> bool:
     is one that the broker moves on before it removes what lies before it. Or it was kept in the metadata, not behind its mark
     of then, as the log was closed, and nowhere since.
     """
-    then = {name: (kept, mark) for name, kept, mark in map(_parsed, held)}
+    then = {name: (kept, mark) for name, kept, mark in map(parsed, held)}
     if not then:
         return False
     now = {name: _kept_in(cursor) for name, cursor in cursors_in(admin.partition_internals(log)).items()}
@@ -57,7 +62,8 @@ def _said(name: str, kept: Entry, mark: str) -> str:
     return f"{name} {kept[0]}:{kept[1]} {mark}"
 
 
-def _parsed(said: str) -> tuple[str, Entry, Entry]:
-    rest, _, mark = said.rpartition(" ")
-    name, _, kept = rest.rpartition(" ")
+def parsed(said: str) -> tuple[str, Entry, Entry]:
+    """Return name, entry, and mark of what ``standing`` has noted; (-1, -1) for what it has not."""
+    found = next((match for form in _SAID if (match := form.fullmatch(said))), None)
+    name, kept, mark = found.groups("") if found else ("", "", "")
     return name, ledger_and_entry(kept), ledger_and_entry(mark)
