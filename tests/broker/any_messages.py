@@ -11,6 +11,8 @@ from tests.java_producer import JavaProducer, Raw, raw
 SECRET = "s3cr3t"
 """A piece of every payload and of every value of a property: no log may hold it."""
 CHUNK = 1_000
+USUAL, USUAL_TIME = 5, 1_714_554_000_000
+"""The messages of a batch that the admin API can tell wholly, and their publish time: by chance there may be no other."""
 
 _TIMES = (None, 0, 1, -1, -5, -(2**63), 2**63 - 1, 1_732_865_000_000 << 16, 253_402_300_799_999, 253_402_300_800_000,
           1_714_554_000_000, 1_714_554_000_000_000, 4_102_444_800_000)  # fmt: skip
@@ -40,9 +42,10 @@ class Group:
 
 
 def groups(dice: random.Random, count: int) -> list[Group]:
-    """Return this many messages in groups: alone, in batches, in batches by key, and in chunks."""
-    found: list[Group] = []
-    left = count
+    """Return this many messages in groups: a usual batch, then alone, in batches, in batches by key, and in chunks."""
+    usual = [{**message(dice), "publishTime": USUAL_TIME} for _ in range(USUAL)]
+    found = [Group(messages=usual, how=dict(_HOW["batch"]))]
+    left = count - USUAL
     while left > 0:
         size = min(left, dice.randrange(1, 120))
         kind = dice.choice(("alone", "alone", "batch", "batch", "by key", "chunks"))

@@ -67,6 +67,7 @@ def test_a_schema_version_is_the_number_that_the_client_makes_of_its_eight_bytes
         {PUBLISHED: "1960-01-01T00:00:00Z"},
         {PUBLISHED: "+292278994-08-17T07:12:55.807Z"},
         {PRODUCER: "Pr?ducer"},
+        {PRODUCER: "Pr ducer"},
         {PRODUCER: "Prödücer"},
     ],
 )

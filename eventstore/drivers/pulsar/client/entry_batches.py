@@ -252,7 +252,7 @@ def _schema(text: str | None) -> int:
 
 
 def _plain(text: str) -> str:
-    """The text, unless a header may have changed it: what is not ASCII comes as a question mark."""
-    if not text.isascii() or not text.isprintable() or "?" in text:
+    """The text, unless a header may have changed it: what is not ASCII comes as a question mark or as a space."""
+    if not text.isascii() or not text.isprintable() or "?" in text or " " in text:
         raise ValueError("not the text itself")
     return text
