@@ -26,6 +26,7 @@ def of_aggregate(aggregate: Aggregate, rows: Sequence[Row], selected: Row | None
         "not_yet": not_yet(aggregate.type, aggregate.id, waiting),
         "dead_lettered": dead_lettered(aggregate.type, aggregate.id, rows, figures),
         "delivery": panel,
+        "delivery_asking": figures.asking,
     }
 
 
@@ -36,4 +37,4 @@ def of_event(pointer: Pointer | None, topic: str) -> dict[str, Any]:
         return {"delivery_unknown": desk().subscriptions.supported}
     named = pointer is not None and pointer.aggregate_id and pointer.version is not None
     waiting = waiting_here(figures, pointer.aggregate_type, pointer.aggregate_id) if pointer is not None and named else ()
-    return {"delivery": panel_of(figures, pointer, topic, waiting)}
+    return {"delivery": panel_of(figures, pointer, topic, waiting), "delivery_asking": figures.asking}

@@ -28,7 +28,8 @@ class Figures:
 
     ``asked_topics`` are all topics whose subscriptions the store has told, be there none.
 
-    ``as_of`` is the time of the oldest figure; ``None``: there is none.
+    ``as_of`` is the time of the oldest figure; ``None``: there is none. ``asking``: they are old or a part, and the store is
+    being asked for all.
     """
 
     book: Book
@@ -37,10 +38,13 @@ class Figures:
     unavailable: Sequence[tuple[str, str]]
     asked_topics: Set[str]
     as_of: datetime | None
+    asking: bool
 
 
 def asked_of(figures: Figures | None) -> DeliverySource:
     """What answers a filter that asks for delivery: it says why where nothing is known."""
+    if figures is not None and figures.asking:
+        return NoDeliveries("the store is being asked about its subscriptions: leave delivery out, or try again in a moment")
     if figures is not None:
         return figures.asked
     if not desk().subscriptions.supported:
@@ -62,7 +66,7 @@ def figures_for(topics: Collection[str]) -> Figures | None:
 
 
 def _figures_for(topics: Collection[str]) -> Figures | None:
-    found = _snapshot()
+    found, asking = _snapshot()
     if found is None:
         return None
     lines = {(line.topic.name, line.subscription.name): line for line in found.of_services if line.topic.name in topics}
@@ -74,17 +78,20 @@ def _figures_for(topics: Collection[str]) -> Figures | None:
         unavailable=[pair for pair in found.unavailable_topics if pair[0] in topics],
         asked_topics=found.topics,
         as_of=min((line.backlog.as_of for line in lines.values()), default=found.as_of),
+        asking=asking,
     )
 
 
-def _snapshot() -> BacklogSnapshot | None:
+def _snapshot() -> tuple[BacklogSnapshot | None, bool]:
+    """What is known, and whether the store is being asked for more."""
     known = backlog_cache.known_here()
     if known is not None and timezone.now() - known.as_of <= FRESH_ENOUGH:
-        return known
+        return known, known.is_asked_for
     try:
-        return backlog_cache.gathered_or_last_known()[0]
+        found, away = backlog_cache.gathered_or_last_known()
     except EventStoreError:  # it refuses the list of topics; the page is about something else
-        return backlog_cache.last_known()
+        return backlog_cache.last_known(), False
+    return found, backlog_cache.is_asked_for(found, away)
 
 
 def _with_retries(found: BacklogSnapshot, topics: Collection[str]) -> Sequence[Line]:

@@ -21,6 +21,8 @@ REPLAY = "replay_events"
 """The kind of job that a replay is."""
 NO_SUBSCRIPTION = ("warn", "∅", "no subscription")
 """The mark of a generation that no topic has."""
+NOT_KNOWN = ("quiet", "?", "not known yet")
+"""The same where not all subscriptions are known: a topic may have it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +64,9 @@ class ProjectionLine:
         return self.standing.projection
 
 
-def projection_line(standing: Standing, now: datetime, jobs: Sequence[JobLine] = ()) -> ProjectionLine:
-    generations = [generation_line(one, now) for one in standing.generations]
+def projection_line(standing: Standing, now: datetime, jobs: Sequence[JobLine], *, is_part: bool) -> ProjectionLine:
+    """``is_part``: it stands by a part of all subscriptions, so what is missing may be there."""
+    generations = [generation_line(one, now, NOT_KNOWN if is_part else NO_SUBSCRIPTION) for one in standing.generations]
     replay = standing.replay
     return ProjectionLine(
         standing=standing,
@@ -76,12 +79,13 @@ def projection_line(standing: Standing, now: datetime, jobs: Sequence[JobLine] =
     )
 
 
-def generation_line(generation: Generation, now: datetime) -> GenerationLine:
+def generation_line(generation: Generation, now: datetime, without: tuple[str, str, str]) -> GenerationLine:
+    """``without``: its mark if no topic has its subscription."""
     lines = sorted((_line(topic, watched) for topic, watched in generation.lines), key=severity_key)
     return GenerationLine(
         generation=generation,
         lines=lines,
-        mark=lines[0].mark if lines else NO_SUBSCRIPTION,
+        mark=lines[0].mark if lines else without,
         waiting=_waiting(lines),
         oldest=format_duration((now - generation.oldest).total_seconds()) if generation.oldest else "",
     )

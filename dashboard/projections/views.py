@@ -10,7 +10,7 @@ from dashboard.projections.lines import projection_line, replays_to, undeclared_
 from dashboard.projections.ways import declaration_of, plan_url, way_lines
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
-from dashboard.web.pages import nothing_yet, page, person_of, render
+from dashboard.web.pages import load_whole_page, nothing_yet, page, person_of, render, wants_fragment
 from eventstore.backlogs import AllBacklogs
 from eventstore.config import Projection
 from eventstore.model import StoreUnreachable
@@ -25,10 +25,13 @@ STATUS_PART = "status"
 @page("browse")
 def projections(request: HttpRequest) -> HttpResponse:
     """The declared ones in the configuration's order, and subscriptions that none of them names."""
-    seen, away = _seen()
+    seen, away, is_part = _seen()
+    asking = is_part and not away
+    if backlog_cache.ASKING in request.GET and wants_fragment(request) and not asking:
+        return load_whole_page()  # what the page did not know is known now, be it nothing
     face, now, named = desk().projections, timezone.now(), _reads_record(request)
     standings = [face.standing(one, seen) for one in face.all()]
-    lines = [projection_line(one, now, replays_to(one, now, named=named, limit=1)) for one in standings]
+    lines = [projection_line(one, now, replays_to(one, now, named=named, limit=1), is_part=is_part) for one in standings]
     others = undeclared_lines(seen, standings)
     if empty := nothing_yet(request, there=bool(lines or others)):
         return empty
@@ -38,6 +41,9 @@ def projections(request: HttpRequest) -> HttpResponse:
         "more": max(0, len(others) - MOST_UNDECLARED),
         "supported": desk().subscriptions.supported,
         "as_of": seen.as_of,
+        "is_part": is_part,
+        "asking": asking,
+        "found": bool(seen.topics),
     }
     return render(request, "projections/index.html", context, fragment="projections/_lists.html", away=away)
 
@@ -50,12 +56,15 @@ def projection(request: HttpRequest, name: str) -> HttpResponse:
         told = desk().projections.read_model(found)
         shown = {"told": told, "projection": found, "title": _title(found)}
         return render(request, "projections/status.html", shown, fragment="projections/_status.html")
-    seen, away = _seen()
+    seen, away, is_part = _seen()
     now = timezone.now()
     standing = desk().projections.standing(found, seen)
     jobs = replays_to(standing, now, named=_reads_record(request), limit=MOST_REPLAYS)
     context = {
-        "line": projection_line(standing, now, jobs),
+        "line": projection_line(standing, now, jobs, is_part=is_part),
+        "is_part": is_part,
+        "asking": is_part and not away,
+        "found": bool(seen.topics),
         "projection": found,
         "title": _title(found),
         "ways": way_lines(found),
@@ -78,12 +87,12 @@ def _url_of(line: Line) -> str:
     return reverse("projection", args=[f"{line.topic.name}/{line.subscription.name}"])
 
 
-def _seen() -> tuple[AllBacklogs, StoreUnreachable | None]:
-    """What was seen of all subscriptions, now if the store answers; otherwise as last known, and why."""
+def _seen() -> tuple[AllBacklogs, StoreUnreachable | None, bool]:
+    """What was seen of all subscriptions, now if the store answers; otherwise as last known, and why. Then, whether it may be
+    a part of them: what is missing may be there."""
     found, away = backlog_cache.gathered_or_last_known()
-    if found is None and away is None:  # the store is being asked about many topics
-        return AllBacklogs(topics=(), as_of=None), None
-    return found.seen if found else desk().backlogs.last_known(), away
+    is_part = desk().subscriptions.supported and (found is None or found.is_asked_for)
+    return found.seen if found else AllBacklogs(topics=(), as_of=None), away, is_part
 
 
 def _reads_record(request: HttpRequest) -> bool:

@@ -6,7 +6,7 @@ is still known, with its time.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import replace
@@ -24,13 +24,17 @@ from dashboard.subscriptions.backlog_lines import BacklogSnapshot, Line, severit
 from dashboard.web import place_counts, store_health
 from eventstore.backlogs import AllBacklogs
 from eventstore.extent import asked_once
-from eventstore.model import StoreUnreachable
+from eventstore.model import EventStoreError, StoreUnreachable
 
 __all__ = ["BacklogSnapshot", "Line", "severity_key"]
 
 T = TypeVar("T")
 
 FRESH = timedelta(seconds=2)
+LATELY = timedelta(seconds=10)
+"""Figures of this age are those of now where the store takes longer than a page waits: they are shown with their time."""
+ASKING = "asking"
+"""In the query of a refresh by a page that said that the store is being asked: once it is not, the whole page is loaded."""
 MANY_TOPICS = 100
 """From so many on, the store may take seconds to tell all. No page waits for that."""
 PATIENCE = 0.1
@@ -38,7 +42,10 @@ PATIENCE = 0.1
 
 
 class Soon(Generic[T]):
-    """Does one thing in a thread of its own, for pages that wait for it no longer than a moment. Thread-safe."""
+    """Does one thing in a thread of its own, for pages that wait for it no longer than a moment. Thread-safe.
+
+    What came of it is given to those who waited, and kept for nobody: by the next time it may be old.
+    """
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -47,7 +54,7 @@ class Soon(Generic[T]):
         self._going_on: Future[T] | None = None
 
     def result(self) -> T | None:
-        """What comes of it; ``None`` if it takes longer than ``PATIENCE``, and goes on: the next call may have it."""
+        """What comes of it; ``None`` if it takes longer than ``PATIENCE``, and goes on."""
         with self._lock:
             if self._going_on is None:
                 self._going_on = self._pool.submit(self._do)
@@ -56,23 +63,21 @@ class Soon(Generic[T]):
             return going_on.result(timeout=PATIENCE)
         except NotYet:
             return None
-        finally:
-            with self._lock:
-                if going_on.done() and self._going_on is going_on:
-                    self._going_on = None
 
     def _do(self) -> T:
         try:
             return self._work()
         finally:
             connections.close_all()
+            with self._lock:
+                self._going_on = None
 
 
 class BacklogCache:
     """The last list of all subscriptions, and the last failure to get one, so that a page costs no query for a moment."""
 
     def __init__(self) -> None:
-        self._reading = threading.Lock()
+        self._reading, self._noting = threading.Lock(), threading.Lock()
         self.last: BacklogSnapshot | None = None
         """What was last gathered; ``None``: nothing since the process began or the cache was emptied."""
         self.before: BacklogSnapshot | None = None
@@ -98,8 +103,9 @@ class BacklogCache:
             except StoreUnreachable as error:
                 self._failed_at, self._failure = time.monotonic(), str(error)
                 raise
-            if forgotten == self._forgotten:  # nothing was changed while the store was asked
-                self.last, self._read_at = found, time.monotonic()
+            with self._noting:
+                if forgotten == self._forgotten:  # nothing was changed while the store was asked
+                    self.last, self._read_at = found, time.monotonic()
             with answering_nobody():
                 _note(found)
             return found
@@ -107,12 +113,22 @@ class BacklogCache:
     @property
     def fresh(self) -> BacklogSnapshot | None:
         """What was gathered a moment ago, if it was."""
-        return self.last if time.monotonic() - self._read_at < FRESH.total_seconds() else None
+        return self._of(FRESH)
+
+    @property
+    def lately(self) -> BacklogSnapshot | None:
+        """What was gathered ``LATELY``, if it was and nothing was changed since."""
+        return self._of(LATELY)
+
+    def _of(self, age: timedelta) -> BacklogSnapshot | None:
+        with self._noting:
+            return self.last if time.monotonic() - self._read_at < age.total_seconds() else None
 
     def forget(self) -> None:
         """Without waiting for an answer that is on its way: it is none of what was changed."""
-        self._forgotten += 1
-        self.last, self._failed_at, self.soon = None, -inf, Soon(self.gathered)
+        with self._noting:
+            self._forgotten += 1
+            self.last, self._failed_at, self.soon = None, -inf, Soon(self.gathered)
 
     def _stored(self) -> BacklogSnapshot | None:
         self.before = _stored() or self.before
@@ -127,28 +143,47 @@ def gathered() -> BacklogSnapshot:
 def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable | None]:
     """The current list and ``None``; or the last list (``None`` if there was none) and why the store cannot be asked.
 
-    Of many topics nobody waits for the current list: there may be none yet, or one that ``is_asked_for`` still.
+    Of many topics nobody waits for the current list: there may be none yet, or one that ``is_asked_for`` still. Whoever
+    judges by either says so.
     """
     cache = shared(BacklogCache)
     try:
-        if not _are_many():
+        if not are_many():
             return gathered(), None
-        if (found := cache.fresh or cache.soon.result()) is not None:
+        if (found := cache.fresh or cache.soon.result() or cache.lately) is not None:
             return _noted(found), None
     except StoreUnreachable as error:
         return last_known(), error
-    return (None if cache.before is None else seen_of(_asked_for(cache.before))), None
+    before = cache.before or cache.stored_soon.result()
+    return (None if before is None else seen_of(_asked_for(before))), None
+
+
+def is_asked_for(found: BacklogSnapshot | None, away: StoreUnreachable | None) -> bool:
+    """Whether what is known, as ``gathered_or_last_known`` returns it, is old or a part, and the store is asked for all."""
+    return desk().subscriptions.supported and not away and (found is None or found.is_asked_for)
 
 
 def last_known() -> BacklogSnapshot | None:
     """What is known without asking the store: what this process or any other saw last; ``None``: nothing yet."""
     cache = shared(BacklogCache)
-    if (found := cache.last or (cache.before if _are_many() else None)) is not None:
-        return seen_of(found)
-    if not _are_many():
-        return as_stored()
-    stored = cache.stored_soon.result()
-    return None if stored is None else seen_of(stored)
+    found = cache.lately or (cache.stored_soon.result() if are_many() else _stored()) or cache.last or cache.before
+    return None if found is None else seen_of(found)
+
+
+def named(text: str, *, waits: bool) -> tuple[Sequence[Line], bool]:
+    """The services' subscriptions whose name begins with the text, and whether the store is being asked for all. It is not
+    where nobody ``waits`` for it, unless it is asked behind the page anyway."""
+    asking = False
+    try:
+        if waits or are_many():
+            known, away = gathered_or_last_known()
+            asking = is_asked_for(known, away)
+        else:
+            known = last_known()
+    except EventStoreError:  # it refuses the list: what is found elsewhere must not suffer
+        known = last_known()
+    lines = known.of_services if known is not None else []
+    return [line for line in lines if line.subscription.name.lower().startswith(text.lower())], asking
 
 
 def as_stored() -> BacklogSnapshot | None:
@@ -162,10 +197,10 @@ def _stored() -> BacklogSnapshot | None:
     return _snapshot(stored) if stored.topics else None
 
 
-def _are_many() -> bool:
+def are_many() -> bool:
     """Whether the store may take long to tell all, whatever of it the person sees who is answered."""
-    known = shared(BacklogCache).before
-    return (len(known.topics) if known is not None else _watched()) >= MANY_TOPICS
+    known = shared(BacklogCache).before  # perhaps those alone that are told so far
+    return (known is not None and len(known.seen.topics) >= MANY_TOPICS) or _watched() >= MANY_TOPICS
 
 
 @asked_once
@@ -215,6 +250,8 @@ def forget() -> None:
 
 def _note(found: BacklogSnapshot) -> None:
     """Let every page say how many subscriptions there are, unless some are unknown, and how many need attention."""
+    if found.is_asked_for:
+        return
     total = None if found.unavailable_topics or not desk().subscriptions.supported else len(found.of_services)
     attention = sum(line.needs_attention or line.held_long for line in found.of_services)
     place_counts.note("subscriptions", total=total, attention=attention, as_of=found.as_of)

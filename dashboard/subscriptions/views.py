@@ -49,8 +49,9 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
     """All subscriptions, or those that the address asks for (see ``table``), the worst first."""
     asked = asked_for(request.GET.dict())
     found, away = backlog_cache.gathered_or_last_known()
-    if away and wants_fragment(request):
-        return load_whole_page()  # it says so, and retries automatically
+    asking = backlog_cache.is_asked_for(found, away)
+    if wants_fragment(request) and (away or (backlog_cache.ASKING in request.GET and not asking)):
+        return load_whole_page()  # it says so, and retries automatically; or what is beside the rows is known now
     lists_consumers = desk().subscriptions.lists_consumers
     here = _of_topic(found, asked.topic) if found and asked.topic else found
     lines = chosen(here.lines, asked) if here else []
@@ -71,7 +72,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
         "supported": desk().subscriptions.supported,
         "lists_consumers": lists_consumers,
         "known_at": found.as_of if found else None,
-        "asking": desk().subscriptions.supported and not away and (found is None or found.is_asked_for),
+        "asking": asking,
     }
     return render(
         request,

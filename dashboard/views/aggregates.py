@@ -49,7 +49,7 @@ from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import PAGE_PARAMETER, page, page_token_of, person_of, problem, profile_of, render, wants_fragment
 from dashboard.web.problems import unknown_aggregate
 from eventstore.cursors import RESET_CURSOR
-from eventstore.model import Aggregate, AggregateType, EventStoreError, Page, Position, TopicKind, UnknownEvent
+from eventstore.model import Aggregate, AggregateType, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 
 LONGEST_QUERY = 1024
@@ -68,18 +68,20 @@ def index(request: HttpRequest) -> HttpResponse:
     hits = global_search.search(text, profile) if text and not too_long else None
     if hits is not None:
         _note_search(text, profile, hits)
-    subscriptions = _subscriptions(text, bool(hits)) if hits is not None else []
-    only = _only(hits, subscriptions)
+    subscriptions, asking = backlog_cache.named(text, waits=not hits) if hits is not None else ([], False)
+    subscriptions = subscriptions[: global_search.MOST_HITS]
+    only = "" if asking else _only(hits, subscriptions)
     if only and not wants_fragment(request):
         return redirect(only)
     types = [] if text else desk().index.aggregate_types()
     health = store_health.current_index_health()
-    offers = hits is not None and not hits and not subscriptions
+    offers = hits is not None and not (hits or subscriptions)
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
         "hits": hits,
         "subscriptions": subscriptions,
+        "asking": asking,
         "types": types,
         "topic_searches": _topic_searches(request, text) if offers else [],
         "example": _example(hits.all_types, profile) if offers and hits is not None else "",
@@ -104,16 +106,6 @@ def _example(all_types: Sequence[AggregateType], profile: AccessProfile) -> str:
     most = max(all_types, key=lambda known: known.events, default=None)
     found = desk().index.aggregates(most.name, limit=1).items if most else ()
     return f"{found[0].type} {display_id(found[0].type, found[0].id, profile)}" if found else ""
-
-
-def _subscriptions(text: str, found: bool) -> list[Line]:
-    """The subscriptions whose name begins with the text. If the index has ``found`` something, the store is not asked."""
-    try:
-        known = backlog_cache.last_known() if found else backlog_cache.gathered_or_last_known()[0]
-    except EventStoreError:  # it refuses the list: what the index and the offers find must not suffer
-        known = backlog_cache.last_known()
-    lines = known.of_services if known is not None else []
-    return [line for line in lines if line.subscription.name.lower().startswith(text.lower())][: global_search.MOST_HITS]
 
 
 def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str:

@@ -127,7 +127,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "supported": desk().subscriptions.supported,
         "lists_consumers": desk().subscriptions.lists_consumers,
         "known_at": _known_at(snapshot),
-        "asking": desk().subscriptions.supported and not away and (snapshot is None or snapshot.is_asked_for),
+        "asking": backlog_cache.is_asked_for(snapshot, away),
     }
     status = 503 if away and not _knows_anything(snapshot, index) else 200
     return render(request, "overview/index.html", context, fragment="overview/_attention.html", status=status, away=away)
@@ -137,7 +137,7 @@ def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, furth
     """How many issues the page lists. Every other page says it, too, if the subscriptions are among them."""
     kinds = ("dead_letters", "anomalies", "made_anew", "troubled", "index_notice")
     others = further + sum(bool(of_index[kind]) for kind in kinds) + bool(snapshot and snapshot.unavailable_topics)
-    if snapshot is not None:
+    if snapshot is not None and not snapshot.is_asked_for:
         place_counts.note("overview", attention=others, as_of=snapshot.as_of)
     return of_subscriptions + others
 

@@ -138,7 +138,8 @@ def several(request: HttpRequest) -> HttpResponse:
     )
     if len(names) > MOST_TOPICS:
         return _choose(request, watched, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
-    if "choose" in request.GET or not (names or id):
+    searches = request.GET.get("q", "").strip() != request.GET.get("listed", "").strip()  # Enter there is as "Watch live"
+    if "choose" in request.GET or searches or not (names or id):
         return _choose(request, watched)
     if names:
         topics, why = [desk().streams.topic(name) for name in names], ""

@@ -1,8 +1,8 @@
 """Where there is much of everything: pages ask no more for more rows, show what can be read, and wait for no long answer."""
 
-import threading
-from collections.abc import Callable, Iterator
+import re
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -13,12 +13,11 @@ from dashboard.delivery import panel
 from dashboard.erasure import answer as erasure_answer
 from dashboard.subscriptions import backlog_cache
 from dashboard.views import indexing, tail, topics
-from eventstore.backlogs import AllBacklogs
-from eventstore.backlogs.face import BacklogFace
+from eventstore.index.models import IndexedPartition
 from tests.web.desk import Desk, attribute, text
 
 ERASURE = "/aggregates/patient/4711/erasure/"
-PAGES = ("/", "/topics/", "/subscriptions/", "/events/e-0/")
+PAGES = ("/", "/topics/", "/subscriptions/", "/events/e-0/", "/projections/")
 
 
 def queries(desk: Desk, page: str, role: str = "support", *aliases: str) -> int:
@@ -33,11 +32,12 @@ def queries(desk: Desk, page: str, role: str = "support", *aliases: str) -> int:
     return sum(map(len, captured))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("page", "many"), [*((page, 1_000) for page in PAGES), ("/", 1), ("/subscriptions/", 1)])
 def test_a_page_needs_as_many_queries_for_fifty_subscriptions_and_topics_as_for_five(
-    desk: Desk, page: str, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, page: str, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog_cache, "MANY_TOPICS", 1_000)
+    monkeypatch.setattr(backlog_cache, "MANY_TOPICS", many)
+    monkeypatch.setattr(backlog_cache, "PATIENCE", 60.0)
     desk.publish(1)
     counts = []
     for first, end in ((0, 5), (5, 50)):
@@ -61,56 +61,6 @@ def test_a_page_needs_hardly_more_queries_for_an_aggregate_in_forty_topics_than_
     assert counts[1] <= counts[0] + 4  # more of what is known is read in pieces
 
 
-@pytest.fixture
-def asked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """The store takes as long to tell its subscriptions as the test does: until it calls this."""
-    let, current = threading.Event(), BacklogFace.current
-
-    def slow(self: BacklogFace, *age: object) -> AllBacklogs:
-        assert let.wait(60)
-        return current(self)
-
-    monkeypatch.setattr(backlog_cache, "MANY_TOPICS", 1)
-    monkeypatch.setattr(BacklogFace, "current", slow)
-    desk.publish(1)
-    desk.subscribe("mailer")
-    yield let.set
-    let.set()
-
-
-def test_of_many_topics_no_page_waits_for_the_subscriptions_and_each_says_what_it_does_not_know(
-    desk: Desk, asked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for page in ("/", "/subscriptions/", "/events/e-0/", "/aggregates/patient/4711/"):
-        answer = desk.get(page)
-        assert answer.status_code == 200
-        assert "data-asking" in answer.content.decode(), page
-        assert "Look again" in text(answer)
-        assert "All clear" not in text(answer)
-    asked()
-    monkeypatch.setattr(backlog_cache, "PATIENCE", 60.0)
-    for page in ("/", "/subscriptions/"):
-        answer = desk.get(page)
-        assert attribute(answer, "data-subscription") == ["mailer"]
-        assert "data-asking" not in answer.content.decode()
-
-
-def test_what_was_not_known_is_filled_in_by_the_page_itself(
-    desk: Desk, asked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert 'data-refresh="1"' in desk.get("/").content.decode()
-    assert desk.refreshed_empty("/subscriptions/").status_code == 204
-    pages = ("/events/e-0/", "/aggregates/patient/4711/")
-    for page in pages:
-        assert (attribute(desk.get(page), "data-panel")[-1], attribute(desk.get(page), "data-refresh")) == ("delivery", ["1"])
-    asked()
-    monkeypatch.setattr(backlog_cache, "PATIENCE", 60.0)
-    assert desk.refreshed_empty("/subscriptions/")["HX-Refresh"] == "true"
-    assert 'data-refresh="5"' in desk.get("/").content.decode()
-    for page in pages:
-        assert attribute(desk.get(page, fragment=True), "data-delivery-of") == ["mailer"]
-
-
 def test_topics_come_in_pieces_and_are_found_by_their_name(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topics, "MOST_LINES", 2)
     for name in ("anna", "bert", "carl", "Dora-old", "emil-DLQ", "fred-DLQ", "gina-DLQ"):
@@ -132,9 +82,14 @@ def test_of_many_topics_the_page_of_the_index_shows_those_with_a_problem_first(
     monkeypatch.setattr(indexing, "MOST_LINES", 1)
     desk.publish(1)
     desk.publish(1, topic="other", start=1)
+    first = desk.get("/index/")
+    assert [name.rpartition("/")[2] for name in attribute(first, "data-topic")] == ["other"]
+    of_patients = IndexedPartition.objects.using("index").filter(topic="patients")
+    of_patients.update(trouble="The broker answered 500.", trouble_since=datetime.now(UTC))
     answer = desk.get("/index/")
-    assert len(attribute(answer, "data-topic")) == 1
-    assert "1 more topics are not shown" in text(answer) or attribute(answer, "data-more") == ["1"]
+    assert [name.rpartition("/")[2] for name in attribute(answer, "data-topic")] == ["patients"]
+    assert "1 more topic is not shown" in text(answer)
+    assert attribute(answer, "data-more") == ["1"]
 
 
 def test_an_event_names_those_first_that_have_not_acknowledged_it_and_counts_the_others(
@@ -142,10 +97,10 @@ def test_an_event_names_those_first_that_have_not_acknowledged_it_and_counts_the
 ) -> None:
     monkeypatch.setattr(panel, "MOST_LINES", 2)
     desk.publish(1)
-    for name in ("a", "b", "c"):
-        desk.subscribe(name)
+    for name, handled in (("a", 1), ("b", 0), ("c", 0)):
+        desk.subscribe(name, handled=handled)
     answer = desk.get("/events/e-0/")
-    assert attribute(answer, "data-delivery-of") == ["a", "b"]
+    assert attribute(answer, "data-delivery-of") == ["b", "c"]
     assert attribute(answer, "data-more") == ["1"]
 
 
@@ -160,6 +115,21 @@ def test_topics_to_watch_are_found_by_their_name_and_those_that_are_chosen_stay(
     found = desk.get(f"/tail/?{urlencode({'choose': '1', 'q': 'DOR', 'topic': names[1]})}")
     assert [value for value in attribute(found, "value") if value in names] == [names[1], names[3]]
     assert attribute(found, "data-more") == []
+
+
+def test_enter_in_a_field_of_the_choice_for_a_tail_watches_unless_another_name_is_looked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "MOST_OFFERED", 1)
+    names = [desk.log.create_topic(name).name for name in ("anna", "bert")]
+    form = desk.get("/tail/?choose=1&q=bert").content.decode().partition("<form")[2]
+    buttons = re.findall(r'<button [^>]*type="submit"[^>]*>', form.partition('action="/tail/"')[2].partition("</form>")[0])
+    assert "choose" not in buttons[0], "a browser presses the first one"
+    entered = {"topic": names[0], "q": "bert", "listed": "bert", "from": "last", "last": "7"}
+    assert "data-begin" in desk.get(f"/tail/?{urlencode(entered)}").content.decode()
+    searched = desk.get(f"/tail/?{urlencode({**entered, 'q': 'anna'})}")
+    assert "tail-topics" in searched.content.decode()
+    assert "data-begin" not in searched.content.decode()
 
 
 def test_the_answer_about_a_large_aggregate_fills_in_what_takes_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
