@@ -112,6 +112,8 @@ class AssignedPartition:
     works: bool = False
     """Whether it has been read or written without an error since the last one."""
     narrowing: Narrowing = field(default_factory=Narrowing)
+    alone: bool = False
+    """Whether its next batch is written in a transaction of its own, so that one with others does not fail of it again."""
     stays: bool = False
     """Whether another process has failed on it in a way that nobody foresaw: it is read in this one."""
     hurried: bool = False
@@ -166,13 +168,17 @@ class AssignedPartition:
         self.pause = min(max(self.pause * 1.5, SHORTEST_PAUSE), longest)
         return self.pause
 
-    def note_failure(self, error: Exception, messages: int) -> None:
-        """Note an error of this many messages after the checkpoint."""
+    def note_failure(self, error: Exception, messages: int | None) -> None:
+        """Note an error of this many messages after the checkpoint; ``None``: of those, or of other partitions' messages."""
         self.errors, self.works = [error], False
         if not self.failures:
             self.failing_since = time.monotonic()
         self.failures += not isinstance(error, CheckpointMoved | UnknownTopic | ProcessGone)
-        if may_be_the_message(error):
+        if not may_be_the_message(error):
+            return
+        if messages is None:
+            self.alone = True
+        else:
             self.narrowing.note_failure(messages, words_of(error))
 
     def log_failure(self, error: Exception) -> None:
@@ -218,6 +224,7 @@ class AssignedPartition:
         """Note that a batch of this many messages was written, whose last event was published then."""
         self.published = published or self.published
         self.narrowing.note_success(messages)
+        self.alone = self.alone and self.narrowing.suspects > 0
         self._note_works()
 
     def note_end(self) -> None:

@@ -155,10 +155,10 @@ class Indexer:
         leases.leave(self.owner)
 
     def _write(self, batches: Sequence[Batch]) -> None:
-        for batch in write_together(batches):
+        written, left = write_together(batches)
+        self.readers.queue.put_back(left)
+        for batch in written:
             opened, assigned, count = batch.opened, batch.opened.assigned, len(batch.prepared)
-            opened.written += 1
-            assigned.mark_ok(count, batch.prepared.published)
             self.total += count
             self.on_batch(assigned.topic.name, assigned.number, count)
             if self._is_at_its_end(opened):

@@ -114,10 +114,13 @@ class DuplicateDetector:
         """Take what was looked up so far for committed. Without it, ``forget`` forgets more than it has to."""
         self._uncommitted.clear()
 
-    def forget(self) -> None:
-        """Forget the batches that were rolled back: another writer may write other events at their ordinals."""
-        self._filtered_to |= self._uncommitted
-        self._uncommitted.clear()
+    def forget(self, partition: int | None = None) -> None:
+        """Forget the batches that were rolled back: another writer may write other events at their ordinals.
+
+        Of one partition row, if the transaction goes on. That may still fail, so where each row was before it stays known.
+        """
+        gone = self._uncommitted.keys() if partition is None else self._uncommitted.keys() & {partition}
+        self._filtered_to |= {row: self._uncommitted[row] for row in gone}
 
     def _by_filters(self, partition: int, ids: Sequence[str], hashes: Hashes, key: Key) -> set[int]:
         self._load()

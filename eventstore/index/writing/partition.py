@@ -48,10 +48,10 @@ class Memory:
     forgotten: Forgotten = field(default_factory=Forgotten)
     values_of: ValuesOf | None = None
 
-    def forget(self) -> None:
-        """Forget what was rolled back."""
+    def forget(self, partition: int | None = None) -> None:
+        """Forget what was rolled back: the whole transaction, or this partition row's batch in it."""
         self.names.forget()
-        self.duplicates.forget()
+        self.duplicates.forget(partition)
 
 
 @dataclass(kw_only=True, slots=True)

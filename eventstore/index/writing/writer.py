@@ -45,7 +45,7 @@ def write_prepared(partition: Partition, prepared: PreparedBatch) -> int:
         with atomic():
             count = _write(partition, prepared)
     except BaseException:
-        partition.memory.forget()
+        partition.memory.forget(partition.id)
         raise
     streams.trim(partition.known)
     return count
