@@ -3,19 +3,27 @@
 Where there is much to read, a reader is kept: to open one for each read took longer than fifty scripts take for what was read.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 
+from django.db import Error
+
+from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
 from eventstore.model.log import Log, Reader
 from eventstore.tail.start import BYTES_A_READ, LARGEST_READ, SMALLEST_READ, Places, next_limit, time_reached
+
+logger = logging.getLogger(__name__)
 
 MOST_READERS = 4
 """That are kept at a time. What lies in more partitions is read by place."""
 MOST_AT_ONCE = 2_000
 """Events that are read of a partition with a reader that is kept, before it is asked if they are whole."""
+BYTES_AT_ONCE = 2 * BYTES_A_READ
+"""Payload bytes that are read of all partitions together meanwhile, estimated from the messages of earlier reads."""
 WAIT = 0.2
 """Seconds that such a reader waits for the first of them. The tail has read more already, so then it is read by place."""
 FEWEST_A_READ = 20
@@ -67,18 +75,23 @@ class OrderedReader:
             return set()
         fewest = min(FEWEST_A_READ, BYTES_A_READ // (self._largest * len(partitions)))
         limit = max(1, fewest, self._limit // len(partitions))
-        whole = {partition for partition, newest in partitions.items() if self._read_on(partition, newest, limit)}
+        share = BYTES_AT_ONCE // len(partitions)
+        whole = {partition for partition, newest in partitions.items() if self._read_on(partition, newest, limit, share)}
         found = [message for partition in partitions for message in self._kept.get(partition, ())]
         self._largest = max(1, max((len(message.payload) for message in found), default=self._largest))
         self._limit = next_limit(self._limit, found, LARGEST_READ)
         return whole
 
-    def _read_on(self, partition: int, newest: str, limit: int) -> bool:
-        """Read on in the partition. Returns whether the store has no more of it now."""
+    def _read_on(self, partition: int, newest: str, limit: int, share: int) -> bool:
+        """Read on in the partition, up to ``limit`` events by place, or about ``share`` bytes with its reader.
+
+        Returns whether the store has no more of it now.
+        """
         if partition not in self._readers:
             return self._read_by_place(partition, limit)
         try:
-            if found := self._read_with(self._readers[partition]):
+            found, is_all = self._read_with(self._readers[partition], share)
+            if found:
                 self._check_place(partition)
                 self._kept[partition] = deque(found)
         except BaseException:
@@ -87,7 +100,7 @@ class OrderedReader:
         if not found:  # although the tail has read more
             self._close_reader(partition)
             return self._read_by_place(partition, limit)
-        return found[-1].position.token >= newest
+        return is_all and found[-1].position.token >= newest
 
     def _read_by_place(self, partition: int, limit: int) -> bool:
         token = self.places.get(partition, "")
@@ -102,17 +115,23 @@ class OrderedReader:
             self._readers[partition] = self._log.open_reader(self._topic, partition, after=kept[-1].position)
         return len(found) < most
 
-    def _read_with(self, reader: Reader) -> Sequence[Message]:
-        """Return what there is, or nothing if nothing comes."""
+    def _read_with(self, reader: Reader, share: int) -> tuple[Sequence[Message], bool]:
+        """Return what there is, or nothing if nothing comes, and whether that is all that the reader has now.
+
+        It ends once half of ``share`` is read: up to there it asks for as many as fit if all are as large as the largest.
+        """
         found: list[Message] = []
         size = 0
-        while len(found) < MOST_AT_ONCE and size < BYTES_A_READ:
-            more = reader.read(limit=MOST_AT_ONCE - len(found), timeout=0.0 if found else WAIT)
+        while len(found) < MOST_AT_ONCE and 2 * size < share:
+            most = min(MOST_AT_ONCE - len(found), max(1, (share - size) // self._largest))
+            more = reader.read(limit=most, timeout=0.0 if found else WAIT)
             if not more:
-                break
+                return found, True
             found += more
-            size += sum(len(message.payload) for message in more)
-        return found
+            sizes = [len(message.payload) for message in more]
+            size += sum(sizes)
+            self._largest = max(self._largest, *sizes)
+        return found, False
 
     def _check_place(self, partition: int) -> None:
         """Look if the event before those that were just read is still there: then it was while they were read, and so was all
@@ -124,7 +143,11 @@ class OrderedReader:
             raise SomethingMissing
 
     def _close_reader(self, partition: int) -> None:
-        self._readers.pop(partition).close()
+        """A store that is away may refuse even that."""
+        try:
+            self._readers.pop(partition).close()
+        except (EventStoreError, Error) as error:
+            logger.info("A reader of %s, partition %s, closing: %s", self._topic, partition, type(error).__name__)
 
 
 def _up_to(kept: deque[Message], horizon: datetime | None) -> Iterator[Message]:

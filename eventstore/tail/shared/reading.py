@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Protocol
 
 from django.db import connections
@@ -148,6 +150,7 @@ class SharedReading:
 
     def _read_until_over(self) -> None:
         pause, empty = PAUSE, 0
+        pieces: deque[Sequence[Message]] = deque()  # that were read and are not in the ring yet
         while not (self.over or self._tail.stopped or self._is_met(self)):
             self._wanted.clear()
             if not self._is_wanted():
@@ -156,6 +159,9 @@ class SharedReading:
                 self._wanted.wait(min(LIVELY_SECONDS, LONGEST_PAUSE))
                 continue
             self._moved_at = time.monotonic()
+            if pieces:
+                self._add(pieces.popleft())
+                continue
             try:
                 found = self._reader.read()
             except StoreUnreachable as error:
@@ -167,8 +173,7 @@ class SharedReading:
             self._told.over()
             self._mark_away(False)
             pause, empty = PAUSE, 0 if found else empty + 1
-            for messages in full_ones(found) if found else ():
-                self._add(messages)
+            pieces.extend(full_ones(found) if found else ())
             if empty > MOST_EMPTY:
                 raise SomethingMissing
             if not found:
@@ -209,6 +214,18 @@ class SharedReading:
         since = time.monotonic() - LIVELY_SECONDS
         with self.lock:
             return [follower for follower, at in self.followers.items() if at >= since]
+
+    def is_shared(self) -> bool:
+        """Whether at least two followers take, or would: nothing waits for them, or something has only just come."""
+        since = time.monotonic() - LIVELY_SECONDS
+        with self.lock:
+            followers = list(self.followers.items())
+        return sum(at >= since or self._waits_since(follower.number or 0) >= since for follower, at in followers) > 1
+
+    def _waits_since(self, number: int) -> float:
+        """Return when the chunk with this number came (monotonic); infinity if it is still to come."""
+        chunks = self.ring.since(number, 1).chunks
+        return chunks[0].sealed if chunks else inf
 
     def _add(self, messages: Sequence[Message]) -> None:
         entries = tuple(Entry(message, self._parser) for message in messages)

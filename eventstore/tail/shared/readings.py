@@ -48,8 +48,8 @@ class Readings:
 
     def _give_way(self) -> bool:
         """End a reading that nobody shares, the oldest: its follower reads as well by itself, or begins another later. The
-        slow and the silent do not share it: they seldom take the same."""
-        alone = [one for one in self._active if len(one.taking()) < 2 and time.monotonic() - one.began > ALONE_FOR]
+        slow and the silent do not share it: they seldom take the same. Those for whom nothing waits do."""
+        alone = [one for one in self._active if not one.is_shared() and time.monotonic() - one.began > ALONE_FOR]
         if alone:
             oldest = min(alone, key=lambda one: one.began)
             oldest.end()

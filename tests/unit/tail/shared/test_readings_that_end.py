@@ -1,5 +1,7 @@
 """A reading that nobody takes from, or that one script has for itself, gives way to those who read together."""
 
+from math import inf
+
 import pytest
 
 from eventstore.tail import Start
@@ -87,12 +89,65 @@ def test_a_reading_of_several_that_hardly_take_anything_gives_way(
     places = Start(places={"documents#0": log.read_forward("documents", 0, limit=1)[0].position.token})
     other = watch(behind[0].subscriber.tails[0].topic, places)
     assert not sharing.over, "they have just taken something"
+    assert eventually(lambda: not sharing._is_wanted()), "something waits for them"
     monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.0)
     other.take()
     assert sharing.over
     together(behind, MANY)
     assert all(everything(script) for script in behind)
     assert other.until(MANY - 1).numbers == list(range(1, MANY))
+
+
+def test_a_reading_does_not_give_way_while_its_scripts_wait_for_what_is_read_next(
+    log: Counting, behind: list[Watching], sharing: SharedReading, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "ALONE_FOR", 0.0)
+    monkeypatch.setattr(reading, "STUCK_SECONDS", 3_600.0)
+    places = Start(places={"documents#0": log.read_forward("documents", 0, limit=1)[0].position.token})
+    log.given, log.most = 0, 50
+
+    def wait_for_the_store() -> bool:
+        for script in behind:
+            script.take()
+        return sharing.away and {follower.number for follower in sharing.followers} == {sharing.ring.next_number}
+
+    assert eventually(wait_for_the_store)
+    monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.0)
+    other = watch(behind[0].subscriber.tails[0].topic, places)
+    assert not sharing.over and len(sharing.followers) == len(behind)
+    log.most = 1_000_000
+    together(behind, MANY)
+    assert all(everything(script) for script in behind)
+    assert other.until(MANY - 1).numbers == list(range(1, MANY))
+
+
+def test_those_for_whom_something_has_just_come_share_a_reading(
+    behind: list[Watching], sharing: SharedReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LIVELY_SECONDS", "STUCK_SECONDS"):
+        monkeypatch.setattr(reading, name, 3_600.0)
+    assert eventually(lambda: not sharing._is_wanted())
+    with sharing.lock:
+        sharing.followers.update(dict.fromkeys(sharing.followers, -inf))
+    assert sharing.is_shared() and not sharing.taking()
+    monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.0)
+    assert not sharing.is_shared()
+
+
+def test_what_a_reading_has_read_at_once_waits_until_there_is_room_for_it(
+    behind: list[Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LIVELY_SECONDS", "STUCK_SECONDS", "LONGEST_PAUSE"):
+        monkeypatch.setattr(reading, name, 3_600.0)
+    monkeypatch.setattr(ordered_reader, "MOST_AT_ONCE", MANY)
+    monkeypatch.setattr(reading, "MOST_EVENTS", 100)
+    held = reading_of(behind[0])
+    together(behind, 100)
+    assert eventually(lambda: not held._is_wanted())
+    assert {script.subscriber._cursors[0]._reading for script in behind} == {held}
+    assert not any(held.ring.since(follower.number or 0).gone for follower in held.followers)
+    together(behind, MANY)
+    assert all(everything(script) for script in behind)
 
 
 def test_a_reading_goes_on_with_those_who_take_whoever_else_follows_it(
