@@ -17,10 +17,16 @@ class FileChanges:
         self._watching = _watching(Path(path))
         self._poll = select.poll()
         self._woken = -1
-        if self._watching is not None:
+        if self._watching is None:
+            return
+        try:
             self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            for number in (self._watching.fd, self._woken):
-                self._poll.register(number, select.POLLIN)
+        except OSError:  # too many are open
+            self._watching.close()
+            self._watching = None
+            return
+        for number in (self._watching.fd, self._woken):
+            self._poll.register(number, select.POLLIN)
 
     @property
     def tells(self) -> bool:

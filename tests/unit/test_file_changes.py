@@ -1,5 +1,7 @@
 """The kernel tells of writes into a file; where it cannot, that is said."""
 
+import os
+import resource
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +30,11 @@ def changes(file: Path) -> Iterator[FileChanges]:
 
 
 def test_a_write_ends_the_wait_and_counts_once(file: Path, changes: FileChanges) -> None:
-    threading.Timer(0.05, file.write_text, ["more"]).start()
+    def write() -> None:
+        with file.open("a") as opened:  # nothing is cut off before, which would be told of by itself
+            opened.write("more")
+
+    threading.Timer(0.05, write).start()
     assert changes.wait(LONG)
     assert not changes.wait(0.1)
 
@@ -61,3 +67,21 @@ def test_another_thread_can_end_the_wait(changes: FileChanges) -> None:
     threading.Timer(0.05, changes.wake).start()
     assert not changes.wait(LONG)
     assert not changes.wait(0)
+
+
+def test_without_file_numbers_nobody_tells_and_none_is_kept(file: Path, changes: FileChanges) -> None:
+    def lowest() -> list[int]:
+        """The next two that are free."""
+        free = [os.dup(0), os.dup(0)]
+        for number in free:
+            os.close(number)
+        return free
+
+    free, limits = lowest(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1] + 1, limits[1]))  # two are left, and three are needed
+    try:
+        without = FileChanges(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert not without.tells
+    assert lowest() == free

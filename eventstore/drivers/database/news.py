@@ -80,7 +80,7 @@ class News:
                     seen, known = self._look(changes, seen, known)
                     if changes.tells:
                         continue
-                except Error as error:
+                except (Error, OSError) as error:
                     log.info("The news of the embedded store wait: %s", type(error).__name__)
                 connections.close_all()
                 time.sleep(WAIT)
@@ -95,7 +95,7 @@ class News:
         self._close(changes)
         try:
             found = _changes()
-        except Error:
+        except (Error, OSError):
             found = None
         with self._lock:
             self._changes = found

@@ -1,5 +1,6 @@
 """Readers of an embedded store on SQLite are told of news, and what was answered holds until somebody commits."""
 
+import errno
 import threading
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from eventstore.drivers.database.connection import Session
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.models import PartitionRow
 from eventstore.drivers.database.subscriptions.table_subscriptions import TableSubscriptions
+from eventstore.file_changes import FileChanges
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
@@ -65,6 +67,29 @@ def test_a_reader_is_told_that_its_topic_is_gone() -> None:
             pytest.skip("nobody tells here")
         elsewhere(lambda: PartitionRow.objects.all().delete())
         assert told.acquire(timeout=LONG)
+
+
+def test_readers_are_told_again_after_the_kernel_has_refused_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, told, refused = DatabaseLog(), threading.Semaphore(0), threading.Event()
+    log.create_topic("patients")
+    waits = FileChanges.wait
+
+    def refusing(changes: FileChanges, seconds: float) -> bool:
+        if not refused.is_set():
+            refused.set()
+            raise OSError(errno.EMFILE, "no file numbers are left")
+        return waits(changes, seconds)
+
+    monkeypatch.setattr(FileChanges, "wait", refusing)
+    monkeypatch.setattr(news, "WAIT", 0.05)
+    with log.open_reader("patients", 0, after=Edge.LATEST) as reader:
+        if not reader.call_on_news(told.release):
+            pytest.skip("nobody tells here")
+        assert refused.wait(LONG)
+        assert told.acquire(timeout=LONG), "it looks once, since something may have been missed"
+        publish(log)
+        assert told.acquire(timeout=LONG)
+        assert len(reader.read(limit=10, timeout=0)) == 1
 
 
 def test_whoever_no_longer_waits_keeps_no_thread_busy() -> None:
