@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -10,7 +11,8 @@ from eventstore.jobs.face import JobFace
 from eventstore.jobs.models import JobRow
 from eventstore.jobs.running import waking
 from eventstore.jobs.running.waking import Waker
-from tests.jobs.kinds import ANNA, COUNT, Acts, asked, face_of, known
+from eventstore.jobs.running.worker import Runner, run_until_stopped
+from tests.jobs.kinds import ANNA, COUNT, NO_STORAGE, Acts, asked, face_of, known
 
 LONG = 20.0
 """Seconds: whoever waited for so long was not told."""
@@ -88,3 +90,33 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(jobs: JobFace) -> N
     with known(COUNT):
         _elsewhere(lambda: asked(jobs))
         assert waker.wait(threading.Event(), LONG)
+
+
+def test_a_log_that_tells_no_more_is_watched_again(desk_databases: dict[str, str]) -> None:
+    waker = Waker()
+    waker.begin()
+    if waker._log is None or not waker._log.tells:
+        pytest.skip("nobody tells here")
+    waker._log.close()  # as it does once the log was removed
+    waker.begin()
+    assert waker._log.tells
+    waker.close()
+
+
+def watched() -> list[str]:
+    """The file numbers with which this process is told of changes."""
+    numbers = Path("/proc/self/fd")
+    if not numbers.exists():
+        pytest.skip("nobody tells here")
+    kinds = {"anon_inode:inotify", "anon_inode:[eventfd]"}
+    return [each.name for each in numbers.iterdir() if each.is_symlink() and str(each.readlink()) in kinds]
+
+
+def test_a_worker_that_ends_watches_nothing_any_more(jobs: JobFace) -> None:
+    before, stop = set(watched()), threading.Event()
+    runner = Runner(storage=NO_STORAGE, safeguards=jobs._safeguards, stop=stop)
+    ending = threading.Timer(0.3, stop.set)
+    ending.start()
+    run_until_stopped(runner)
+    ending.join()
+    assert set(watched()) <= before

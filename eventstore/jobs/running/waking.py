@@ -29,7 +29,7 @@ READ_EVERY = 0.01
 
 
 class Waker:
-    """Belongs to one thread. Errors of the database are Django's or those of its driver."""
+    """Belongs to one thread, which closes it. Errors of the database are Django's or those of its driver."""
 
     def __init__(self) -> None:
         self._seen: tuple[Any, object] | None = None
@@ -42,7 +42,7 @@ class Waker:
         known = self._seen is not None and self._seen[0] is connection.connection
         if connection.vendor == "sqlite":
             seen = _changes(connection.connection)
-            if not known:  # the log is there now, as long as this connection is
+            if not known or self._log is None or not self._log.tells:  # the log is there as long as this connection is
                 self._watch(f"{connection.settings_dict['NAME']}-wal")
             self._seen = (connection.connection, seen)
         elif connection.vendor == "postgresql" and not known:
@@ -78,6 +78,13 @@ class Waker:
         while (same := _changes(raw) == seen) and time.monotonic() < until and not stop.wait(READ_EVERY):
             pass
         return not same
+
+    def close(self) -> None:
+        """Notice nothing any more, until the next ``begin``."""
+        self._seen = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def _watch(self, log: str) -> None:
         if self._log is not None:

@@ -86,6 +86,7 @@ def run_until_stopped(runner: Runner) -> None:
                 connections.close_all()
                 runner.stop.wait(RETRY_AFTER)
     finally:
+        waker.close()
         _leave(owner)
 
 
