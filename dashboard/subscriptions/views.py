@@ -73,6 +73,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
         "lists_consumers": lists_consumers,
         "known_at": found.as_of if found else None,
         "asking": asking,
+        "says_asking": asking and (backlog_cache.ASKING in request.GET or not wants_fragment(request)),
     }
     return render(
         request,

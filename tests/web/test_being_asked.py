@@ -186,7 +186,11 @@ def test_the_table_of_subscriptions_is_loaded_whole_once_the_store_has_told(desk
     assert "No subscription on this topic" not in text(unknown)
     assert "Not known yet" in text(unknown)
     asked = "/subscriptions/?asking=1"
-    assert attribute(look(desk, asked, fragment=True), "data-subscription") == ["mailer"]
+    rows = look(desk, asked, fragment=True)
+    assert attribute(rows, "data-subscription") == ["mailer"]
+    assert '{"asking": "1"}' in rows.content.decode()
+    refreshed = look(desk, "/subscriptions/", fragment=True).content.decode()
+    assert "asking" not in refreshed, "the page has no such note: what is entered on it must not be lost"
     old.end()
     assert desk.client().get(asked, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
     assert "No subscription on this topic" in text(look(desk, "/subscriptions/?topic=letters"))
