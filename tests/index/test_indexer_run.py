@@ -130,7 +130,8 @@ def test_a_small_batch_and_one_thread_index_the_same() -> None:
     assert (max(sizes), sum(sizes)) == (3, 50)
 
 
-def test_a_stop_leaves_what_is_written_and_no_lease() -> None:
+def test_a_stop_leaves_what_is_written_and_no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_queue, "MOST_SECONDS", -1.0)  # one batch in a transaction, however many wait by then
     storage, stop = DatabaseStorage(), threading.Event()
     published(storage, 50)
     run = following(storage, stop, batch=10, on_batch=lambda topic, number, size: stop.set())
