@@ -21,7 +21,7 @@ from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
 from pytest_rerunfailures import StatusDB  # type: ignore[import-untyped]
 
-from tests.databases import closed_if_unusual, database_environment, emptied
+from tests.databases import database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.examples import examples
 from tests.lean_client import keep_middleware, record_no_templates
@@ -142,7 +142,6 @@ def django_db_setup(django_db_setup: None) -> None:
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     TransactionTestCase._fixture_teardown = emptied  # type: ignore[attr-defined]
-    TransactionTestCase._should_reload_connections = closed_if_unusual  # type: ignore[attr-defined]
 
 
 @pytest.fixture
