@@ -3,11 +3,17 @@ and again. Only Linux does; elsewhere, and where the kernel watches no more file
 
 import os
 import select
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncinotify import Inotify
+
+
+VISIBLE_WITHIN = 0.2
+"""Seconds from the writing of SQLite's log to the commit, as long as the count of commits is read again and again."""
 
 
 class FileChanges:
@@ -58,6 +64,26 @@ class FileChanges:
             self._watching.close()
             os.close(self._woken)
             self._watching, self._woken = None, -1
+
+
+def sqlite_log(database: object) -> FileChanges:
+    """Tells of writes into the log of this SQLite file. The log is there as long as somebody has the file open."""
+    return FileChanges(f"{database}-wal")
+
+
+def sqlite_commits(raw: Any) -> object:
+    """What changes with each commit of others, of a connection of the driver: read without a transaction or a lock."""
+    return raw.execute("PRAGMA data_version").fetchone()[0]
+
+
+def is_committed(count: Callable[[], object], seen: object, rest: Callable[[], object]) -> bool:
+    """Whether what was written into the log is committed a moment later: whether ``count`` is no longer as ``seen``.
+    ``rest`` waits between two readings, and ends it by returning true."""
+    until = time.monotonic() + VISIBLE_WITHIN
+    while count() == seen:
+        if time.monotonic() > until or rest():
+            return False
+    return True
 
 
 GONE = 0x8000

@@ -1,7 +1,6 @@
 """The events of one aggregate, by topic and partition: exact as far as the index has read, with what is trimmed of them."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from eventstore.index.tables.blocks import TIMELESS
 from eventstore.index.tables.extents import live_streams
 from eventstore.model.errors import EventStoreError
 from eventstore.model.log import Ends, Log
+from eventstore.model.merge import in_parallel
 from eventstore.subscriptions.counting import is_fresh
 
 
@@ -80,12 +80,8 @@ def _ends(log: Log, topics: Sequence[str]) -> Mapping[tuple[str, int], Ends]:
         except EventStoreError:  # away, or it refuses this topic: the index's own counts stand
             return ()
 
-    if log.capabilities.parallel_reads <= 1 or len(topics) <= 1:
-        found = [told(topic) for topic in topics]
-    else:
-        with ThreadPoolExecutor(max_workers=log.capabilities.parallel_reads) as pool:
-            found = list(pool.map(told, topics))
-    return {(topic, each.partition): each for topic, ends in zip(topics, found, strict=True) for each in ends}
+    found = in_parallel(told, topics, log.capabilities.parallel_reads)
+    return {(topic, each.partition): each for topic, ends in found.items() for each in ends}
 
 
 def _begins(rows: Sequence[StreamRow], ends: Mapping[tuple[str, int], Ends]) -> Mapping[int, int]:

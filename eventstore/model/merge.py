@@ -158,7 +158,7 @@ def _together(sources: Mapping[str, MergeSource[T]] | MergeSources[T], max_paral
 
     def read(start: Boundaries, limit: int, backward: bool) -> Mapping[str, Sequence[Item[T]]]:
         read_one = _read_backward if backward else _read_forward
-        return _in_parallel(lambda name: list(read_one(each[name], start[name], limit)), list(start), max_parallel)
+        return in_parallel(lambda name: list(read_one(each[name], start[name], limit)), list(start), max_parallel)
 
     return MergeSources(names=list(each), read=read, cut=lambda name, items: each[name].cut(items), at_first=None)
 
@@ -206,7 +206,8 @@ def _read_backward(source: MergeSource[T], boundary: str, limit: int) -> Sequenc
     return source.backward(next_items[0].place, limit)
 
 
-def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], max_parallel: int) -> dict[str, list[Item[T]]]:
+def in_parallel(read: Callable[[str], T], names: Sequence[str], max_parallel: int) -> dict[str, T]:
+    """Read each of these, so many at a time in threads of their own."""
     if max_parallel <= 1 or len(names) <= 1:
         return {name: read(name) for name in names}
     with ThreadPoolExecutor(max_workers=min(max_parallel, len(names))) as pool:

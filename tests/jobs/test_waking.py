@@ -1,7 +1,6 @@
 """A worker waits for work: it is told of it, and misses nothing between a look and its wait."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from eventstore.jobs.models import JobRow
 from eventstore.jobs.running import waking
 from eventstore.jobs.running.waking import Waker
 from eventstore.jobs.running.worker import Runner, run_until_stopped
+from tests.elsewhere import elsewhere
 from tests.jobs.kinds import ANNA, COUNT, NO_STORAGE, Acts, asked, face_of, known
 
 LONG = 20.0
@@ -25,24 +25,10 @@ def jobs(request: pytest.FixtureRequest, desk_databases: dict[str, str], record:
     return face_of(record)
 
 
-def _elsewhere(call: Callable[[], object]) -> None:
-    """Run it in a thread, with a connection of its own."""
-
-    def run() -> None:
-        try:
-            call()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-
-
 def test_a_job_that_is_asked_for_during_the_wait_ends_it(jobs: JobFace) -> None:
     waker, stop = Waker(), threading.Event()
     waker.begin()
-    asking = threading.Timer(0.2, _elsewhere, [lambda: asked(jobs)])
+    asking = threading.Timer(0.2, elsewhere, [lambda: asked(jobs)])
     with known(COUNT):
         asking.start()
         assert waker.wait(stop, LONG)
@@ -54,7 +40,7 @@ def test_a_job_that_is_asked_for_between_the_look_and_the_wait_is_not_missed(job
     waker = Waker()
     waker.begin()
     with known(COUNT):
-        _elsewhere(lambda: asked(jobs))
+        elsewhere(lambda: asked(jobs))
         assert waker.wait(threading.Event(), LONG)
 
 
@@ -66,7 +52,7 @@ def test_what_a_person_wants_of_a_job_ends_the_wait(jobs: JobFace, change: str) 
         waker = Waker()
         waker.begin()
         does = {"resume": lambda: jobs.resume(ANNA, job.id), "throttle": lambda: jobs.throttle(ANNA, job.id, 5.0)}
-        _elsewhere(does[change])
+        elsewhere(does[change])
         assert waker.wait(threading.Event(), LONG)
 
 
@@ -88,7 +74,7 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(jobs: JobFace) -> N
     waker.wait(threading.Event(), 0.01)
     waker.begin()
     with known(COUNT):
-        _elsewhere(lambda: asked(jobs))
+        elsewhere(lambda: asked(jobs))
         assert waker.wait(threading.Event(), LONG)
 
 

@@ -14,14 +14,14 @@ from django.db import Error, connections
 
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import PartitionRow
-from eventstore.file_changes import FileChanges
+from eventstore.file_changes import FileChanges, is_committed, sqlite_commits, sqlite_log
 
 log = logging.getLogger(__name__)
 
 WAIT = 1.0
 """Seconds after which the thread looks whether anybody still waits."""
-VISIBLE_WITHIN, LOOK_EVERY = 0.2, 0.005
-"""Seconds from the writing of SQLite's log to the commit, as long as the count of changes is read again and again."""
+LOOK_EVERY = 0.005
+"""Seconds between two readings of the count of commits, once the log was written."""
 ENDS_WITHIN = 0.5
 """Seconds that whoever is the last to leave waits for the thread."""
 SHORTEST_REST, EFFORT = 0.01, 4
@@ -144,7 +144,7 @@ def _changes() -> FileChanges | None:
     if connection.vendor != "sqlite":
         return None
     _count()
-    changes = FileChanges(f"{connection.settings_dict['NAME']}-wal")
+    changes = sqlite_log(connection.settings_dict["NAME"])
     return changes if changes.tells else None
 
 
@@ -154,18 +154,12 @@ def _is_committed(changes: FileChanges, seen: object) -> bool:
         return True
     if not changes.tells or not changes.wait(WAIT):
         return False
-    until = time.monotonic() + VISIBLE_WITHIN
-    while _count() == seen:
-        if time.monotonic() > until:
-            return False
-        time.sleep(LOOK_EVERY)
-    return True
+    return is_committed(_count, seen, lambda: time.sleep(LOOK_EVERY))
 
 
 def _count() -> object:
     with connections[STORE].cursor() as cursor:
-        cursor.execute("PRAGMA data_version")
-        return cursor.fetchone()[0]
+        return sqlite_commits(cursor)
 
 
 def _ends() -> dict[int, int]:

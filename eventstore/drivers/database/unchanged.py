@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from django.db import connections
 
 from eventstore.drivers.database.connection import STORE
+from eventstore.file_changes import sqlite_commits
 
 T = TypeVar("T")
 
@@ -44,6 +45,6 @@ def _mark() -> tuple[Any, ...] | None:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         raw = connection.connection
-        (version,) = raw.execute("PRAGMA data_version").fetchone()
+        version = sqlite_commits(raw)
         (tables,) = raw.execute("PRAGMA schema_version").fetchone()
     return raw, version, tables, raw.total_changes

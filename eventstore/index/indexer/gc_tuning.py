@@ -9,8 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NEW_OBJECTS = 50_000
-"""New objects between two collections. Cycles that errors leave behind may take some megabytes by then."""
+from eventstore.index.processes.reading import NEW_OBJECTS
 
 
 class RelaxedGc:

@@ -42,7 +42,8 @@ THREADS, HELD_UP = 8, 1.0
 """Threads that do what is asked, and how many seconds one may take until another one goes on beside it."""
 MOST_LOGGED = 100
 NEW_OBJECTS = 50_000
-"""New objects between two collections of garbage, as in the indexer (``indexer.gc_tuning``)."""
+"""New objects between two collections of garbage, here and in the indexer (``indexer.gc_tuning``). Cycles that errors leave
+behind may take some megabytes by then."""
 
 
 class Logged(logging.Handler):

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections, router
 
-from eventstore.file_changes import FileChanges
+from eventstore.file_changes import FileChanges, is_committed, sqlite_commits, sqlite_log
 from eventstore.jobs.models import JobRow
 from eventstore.jobs.rows import CHANNEL
 
@@ -22,10 +22,8 @@ CALM = 5.0
 """The same while there are none."""
 STOPPED_WITHIN = 0.5
 """Seconds after which a wait notices at the latest that it is to stop."""
-VISIBLE_WITHIN = 0.2
-"""Seconds from the writing of SQLite's log to the commit, as long as that is read again and again."""
 READ_EVERY = 0.01
-"""Seconds between two readings of SQLite's count where the kernel does not tell."""
+"""Seconds between two readings of SQLite's count where the kernel does not tell, or once its log was written."""
 
 
 class Waker:
@@ -41,9 +39,9 @@ class Waker:
         connection.ensure_connection()
         known = self._seen is not None and self._seen[0] is connection.connection
         if connection.vendor == "sqlite":
-            seen = _changes(connection.connection)
+            seen = sqlite_commits(connection.connection)
             if not known or self._log is None or not self._log.tells:  # the log is there as long as this connection is
-                self._watch(f"{connection.settings_dict['NAME']}-wal")
+                self._watch(connection.settings_dict["NAME"])
             self._seen = (connection.connection, seen)
         elif connection.vendor == "postgresql" and not known:
             with connection.cursor() as cursor:
@@ -71,13 +69,10 @@ class Waker:
             return any(True for _ in raw.notifies(timeout=seconds, stop_after=1))
         if self._log is None or not self._log.tells:
             stop.wait(min(READ_EVERY, seconds))
-            return bool(_changes(raw) != seen)
-        if _changes(raw) == seen and not self._log.wait(seconds):
+            return sqlite_commits(raw) != seen
+        if sqlite_commits(raw) == seen and not self._log.wait(seconds):
             return False
-        until = time.monotonic() + VISIBLE_WITHIN  # what is in the log is committed a moment later
-        while (same := _changes(raw) == seen) and time.monotonic() < until and not stop.wait(READ_EVERY):
-            pass
-        return not same
+        return is_committed(lambda: sqlite_commits(raw), seen, lambda: stop.wait(READ_EVERY))
 
     def close(self) -> None:
         """Notice nothing any more, until the next ``begin``."""
@@ -86,11 +81,7 @@ class Waker:
             self._log.close()
             self._log = None
 
-    def _watch(self, log: str) -> None:
+    def _watch(self, database: object) -> None:
         if self._log is not None:
             self._log.close()
-        self._log = FileChanges(log)
-
-
-def _changes(raw: Any) -> object:
-    return raw.execute("PRAGMA data_version").fetchone()[0]
+        self._log = sqlite_log(database)

@@ -156,7 +156,7 @@ class SharedReading:
             if not self._is_wanted():
                 if time.monotonic() - self._moved_at > STUCK_SECONDS:
                     return
-                self._wanted.wait(min(LIVELY_SECONDS, LONGEST_PAUSE))
+                self._wanted.wait(LIVELY_SECONDS)
                 continue
             self._moved_at = time.monotonic()
             if pieces:

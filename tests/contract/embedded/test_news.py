@@ -2,7 +2,6 @@
 
 import errno
 import threading
-from collections.abc import Callable
 
 import pytest
 from django.db import connections
@@ -17,24 +16,11 @@ from eventstore.file_changes import FileChanges
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
+from tests.elsewhere import elsewhere
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 LONG = 20.0
 """Seconds: whoever waited for so long was not told."""
-
-
-def elsewhere(call: Callable[[], object]) -> None:
-    """Run it in a thread, with a connection of its own."""
-
-    def run() -> None:
-        try:
-            call()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
 
 
 def publish(log: DatabaseLog, topic: str = "patients") -> None:

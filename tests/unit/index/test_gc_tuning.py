@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from eventstore.index.indexer.gc_tuning import NEW_OBJECTS, relaxed_gc
+from eventstore.index.indexer.gc_tuning import relaxed_gc
+from eventstore.index.processes.reading import NEW_OBJECTS
 
 
 def test_it_looks_seldom_until_the_last_one_is_done() -> None:
