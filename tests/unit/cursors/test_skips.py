@@ -52,7 +52,7 @@ def planned(storage: DatabaseStorage, action: Any, aim: Any) -> MovePlan:
 def left(storage: DatabaseStorage) -> list[Position]:
     """What the subscription's consumers are still given."""
     with storage.subscriptions.consume(TOPIC, NAME, type=SHARED, consumer="later") as consumer:
-        return sorted((message.position for message in consumer.receive(limit=100, timeout=1)), key=lambda at: at.token)
+        return sorted((message.position for message in consumer.receive(limit=100, timeout=0)), key=lambda at: at.token)
 
 
 def carried_out(storage: DatabaseStorage, action: Any, aim: Any) -> MovePlan:

@@ -20,7 +20,7 @@ from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage
 from eventstore.tail import Hub, Start, TailSubscriber
 from eventstore.tail.shared import readings
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 
 A_VIEWER = 100 * 1024
 EVENTS = 3_000
@@ -167,7 +167,7 @@ def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
     subscriber = hub.open([storage.log.topic("documents")], start, lambda: None, complete=for_scripts)
     if start.now:
         publish(storage)
-        assert eventually(lambda: subscriber.tails[0].read_to()[0] == EVENTS and subscriber.has_pending)
+        assert soon(lambda: subscriber.tails[0].read_to()[0] == EVENTS and subscriber.has_pending)
     reader = Reader(subscriber, for_scripts=for_scripts, acknowledges=False)
     reader.read(lambda: bool(reader.texts), 30.0)  # the first frame of a process takes longer than the others
     reader.read(lambda: False, 1.0)

@@ -15,7 +15,7 @@ from eventstore.model.events import NewMessage
 from eventstore.search import parse_filter
 from eventstore.tail import Counts, Hub, Start
 from eventstore.tail.subscriber import catchup
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.parts import StorageOver
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -81,7 +81,7 @@ def test_a_topic_that_the_places_do_not_name_begins_with_its_first_event_there(
         found.extend(entry.event.id or "" for piece in take.pieces for entry in piece.entries)
         return counts.published >= 24
 
-    assert eventually(all_there), counts
+    assert soon(all_there), counts
     assert sorted(found) == ["10", "11", "12", "13"]
     assert counts == Counts(published=24, matched=4, shown=4), "nothing of what was there before, and none left out"
 

@@ -12,7 +12,7 @@ from eventstore.search import Filter, cost_budget, parse_filter
 from eventstore.tail import Hub, Start
 from eventstore.tail.pieces import Entry
 from eventstore.tail.ring import Ring
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.entries import PARSER
 
 DEAR = 'text~".{0,500}Q"'
@@ -96,9 +96,9 @@ def test_a_subscriber_that_watches_live_with_it_is_told_and_another_gets_every_e
     dear = hub.open([topic], Start(), lambda: None, filter=parse_filter(DEAR), complete=complete)
     other = hub.open([topic], Start(), lambda: None, complete=True)
     DatabaseLog().append(topic.name, large(600))
-    assert eventually(lambda: other.take().counts.matched == 600)
+    assert soon(lambda: other.take().counts.matched == 600)
     with pytest.raises(FilterTooExpensive, match="simpler"):
-        eventually(lambda: dear.take().counts.published == 600)
+        soon(lambda: dear.take().counts.published == 600)
 
 
 @pytest.mark.slow
@@ -110,5 +110,5 @@ def test_a_subscriber_that_catches_up_with_it_is_told(
     results = Looks(monkeypatch)
     subscriber = hub.open([topic], Start(last=2_000), lambda: None, filter=parse_filter(DEAR), complete=complete)
     with pytest.raises(FilterTooExpensive, match="simpler"):
-        eventually(lambda: subscriber.take().counts.published == 2_000)
+        soon(lambda: subscriber.take().counts.published == 2_000)
     assert results.of[DEAR] < 500

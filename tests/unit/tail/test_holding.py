@@ -7,7 +7,7 @@ import pytest
 from eventstore.tail import Hub, Start, holding, read_buffer, ring
 from eventstore.tail.holding import Holding
 from eventstore.tail.shared import readings
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.entries import numbered
 from tests.unit.tail.shared.conftest import Counting
 from tests.unit.tail.subscribers.watching import Watching
@@ -52,7 +52,7 @@ def test_scripts_of_the_same_pace_never_leave_the_ring_whatever_is_published(log
     scripts = [script_of(hub, log) for _ in range(3)]
     tail = scripts[0].subscriber.tails[0]
     log.append("documents", numbered(range(MANY)))
-    assert eventually(lambda: tail.held)
+    assert soon(lambda: tail.held)
     assert tail.ring._events <= HELD, "it reads no further"
     assert [script.take().state for script in scripts] == ["catching up"] * 3
     log.given = 0
@@ -62,10 +62,10 @@ def test_scripts_of_the_same_pace_never_leave_the_ring_whatever_is_published(log
             script.take()
         return all(script.counts.published == MANY for script in scripts)
 
-    assert eventually(there)
+    assert soon(there)
     assert all(script.numbers == list(range(MANY)) for script in scripts)
     assert log.given == 0, "nothing was read twice"
-    assert eventually(lambda: all(script.take().state == "live" for script in scripts))
+    assert soon(lambda: all(script.take().state == "live" for script in scripts))
 
 
 @pytest.mark.parametrize("at_this_moment", [True, False])
@@ -76,7 +76,7 @@ def test_whoever_comes_from_now_on_while_a_tail_is_held_gets_nothing_older(
     script = script_of(hub, log)
     tail = script.subscriber.tails[0]
     log.append("documents", numbered(range(MANY)))
-    assert eventually(lambda: tail.held)
+    assert soon(lambda: tail.held)
     if not at_this_moment:  # it reads on, and what it reads is old
         monkeypatch.setattr(holding, "LAGS", timedelta(0))
         monkeypatch.setattr(Holding, "held", NeverNow(), raising=False)
@@ -100,7 +100,7 @@ def test_a_subscriber_that_takes_nothing_does_not_hold_a_tail_for_ever(
     silent = script_of(hub, log)
     tail = silent.subscriber.tails[0]
     log.append("documents", numbered(range(MANY)))
-    assert eventually(lambda: tail.ring._events == MANY)
+    assert soon(lambda: tail.ring._events == MANY)
     assert silent.until(MANY).numbers == list(range(MANY))
 
 
@@ -110,7 +110,7 @@ def test_a_page_holds_no_tail(log: Counting, hub: Hub) -> None:
     page.take()
     tail = page.subscriber.tails[0]
     log.append("documents", numbered(range(MANY)))
-    assert eventually(lambda: tail.ring._events == MANY)
+    assert soon(lambda: tail.ring._events == MANY)
     assert page.until(MANY).counts.slow > 0
 
 
@@ -120,7 +120,7 @@ def test_a_tail_is_not_held_with_old_events(log: Counting, hub: Hub, monkeypatch
     silent = script_of(hub, log)
     log.append("documents", numbered(range(MANY)))
     tail = silent.subscriber.tails[0]
-    assert eventually(lambda: tail.ring._events == MANY)
+    assert soon(lambda: tail.ring._events == MANY)
     assert silent.until(MANY).numbers == list(range(MANY))
 
 

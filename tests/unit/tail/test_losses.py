@@ -14,13 +14,13 @@ from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
-from eventstore.tail import Counts, Hub, Start, TailSubscriber
+from eventstore.tail import Counts, Hub, Start, TailSubscriber, read_buffer
 from eventstore.tail import ring as rings
 from eventstore.tail import start as starts
 from eventstore.tail.shared import readings
 from eventstore.tail.subscriber import catchup
 from eventstore.tail.topic_tail import TopicTail
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.parts import StorageOver
 from tests.unit.tail.trimming import Trimming
 
@@ -91,7 +91,7 @@ class Watching:
         def is_there() -> bool:
             return self.take() == "live" and newest in self.numbers
 
-        assert eventually(is_there), (self.numbers[-3:], self.counts)
+        assert soon(is_there), (self.numbers[-3:], self.counts)
         return self
 
 
@@ -242,12 +242,13 @@ def test_a_page_that_does_not_come_nearer_is_taken_to_the_end(
     monkeypatch.setattr(catchup, "NEAR", 1)
     monkeypatch.setattr(catchup, "EVENTS_OF_A_PAGE", 5)
     monkeypatch.setattr(rings, "MOST_EVENTS", 8)
+    monkeypatch.setattr(read_buffer, "BEAT", 0.005)
     log.append(topic.name, numbered(10))
     page = Watching(hub.open([topic], Start(last=10), lambda: None))
     (tail,) = page.subscriber.tails
     for published in range(10, 310, 15):
         log.append(topic.name, numbered(15, start=published))
-        assert eventually(partial(_has_read, tail, published + 5))
+        assert soon(partial(_has_sealed, tail, published + 5))
         page.take()
     page.until(309)
     assert page.numbers[:10] == list(range(10))
@@ -255,8 +256,8 @@ def test_a_page_that_does_not_come_nearer_is_taken_to_the_end(
     assert page.numbers == sorted(set(page.numbers))
 
 
-def _has_read(tail: TopicTail, events: int) -> bool:
-    return tail.read_to()[0] == events
+def _has_sealed(tail: TopicTail, events: int) -> bool:
+    return tail.ring._events == events
 
 
 def test_large_events_bound_how_far_back_a_start_reads(

@@ -13,7 +13,7 @@ from eventstore.drivers.database.models import MessageRow
 from eventstore.model.events import Message, Topic
 from eventstore.search import parse_filter
 from eventstore.tail import Counts, Hub, Start, TailSubscriber, restart_backfill
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail import entries
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -68,7 +68,7 @@ class Back:
             self.numbers += [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
             return self.counts.published >= published
 
-        assert eventually(there), self.counts
+        assert soon(there), self.counts
         return self
 
 

@@ -1,7 +1,7 @@
 """Small rings and readings, so that whoever does not take at once falls behind, and a store that counts its reads."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from eventstore.model.events import Message, Topic
 from eventstore.model.log import Reader
 from eventstore.tail import Hub, Start, holding, read_buffer, ring
 from eventstore.tail.shared import ordered_reader, reading
+from tests.contract.helpers import soon
 from tests.unit.tail.subscribers.watching import Watching
 from tests.unit.tail.trimming import Trimming
 
@@ -39,7 +40,7 @@ class Counting(Trimming):
 
     def open_reader(self, *arguments: Any, **options: Any) -> Any:
         opened = super().open_reader(*arguments, **options)
-        return CountedReader(opened, self) if threading.current_thread().name.endswith(" missed") else opened
+        return CountedReader(opened, self) if threading.current_thread() in reading_threads() else opened
 
     def counted(self, read: Callable[[], Sequence[Message]]) -> Sequence[Message]:
         if self.given >= self.most:
@@ -65,11 +66,22 @@ def log(desk_databases: object) -> Counting:
     return Counting()
 
 
+def reading_threads() -> Sequence[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.endswith(" missed")]
+
+
 @pytest.fixture
-def watch(hub: Hub) -> Callable[..., Watching]:
+def watch(hub: Hub) -> Iterator[Callable[..., Watching]]:
+    """Opens scripts. They leave at the end of the test, and then no reading goes on, however long it would wait for them."""
+    scripts: list[Watching] = []
+
     def opened(topic: Topic, start: Start | None = None, **options: Any) -> Watching:
         watching = Watching(hub.open([topic], start or Start(), lambda: None, **{"complete": True, **options}))
+        scripts.append(watching)
         watching.take()
         return watching
 
-    return opened
+    yield opened
+    for script in scripts:
+        script.subscriber.close()
+    assert soon(lambda: not reading_threads())

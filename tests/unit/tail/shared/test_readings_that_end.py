@@ -8,7 +8,7 @@ from eventstore.tail import Start
 from eventstore.tail.shared import ordered_reader, reading, readings
 from eventstore.tail.shared.reading import SharedReading
 from eventstore.tail.subscriber import catchup
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.shared.conftest import Counting
 from tests.unit.tail.shared.test_shared_readings import MANY, publish, together, wait_for_ring
 from tests.unit.tail.subscribers.watching import Watch, Watching
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 
 def reading_of(script: Watching) -> SharedReading:
     """The reading that it joins with its next take."""
-    assert eventually(lambda: bool(script.take().pieces))
+    assert soon(lambda: bool(script.take().pieces))
     found = script.subscriber._cursors[0]._reading
     assert found is not None
     return found
@@ -56,7 +56,7 @@ def test_a_script_that_takes_nothing_ends_its_reading_and_keeps_next_to_nothing_
         monkeypatch.setattr(reading, name, 0.05)
     silent, *others = behind
     held = reading_of(silent)
-    assert eventually(lambda: held.over and len(held.ring._chunks) == 1)
+    assert soon(lambda: held.over and len(held.ring._chunks) == 1)
     for name in ("STUCK_SECONDS", "LEFT_SECONDS"):
         monkeypatch.setattr(reading, name, 10.0)
     log.given = 0
@@ -71,7 +71,7 @@ def test_silent_scripts_that_share_a_reading_end_it_and_keep_next_to_nothing(
 ) -> None:
     for name in ("STUCK_SECONDS", "LEFT_SECONDS", "LIVELY_SECONDS"):
         monkeypatch.setattr(reading, name, 0.05)
-    assert eventually(lambda: sharing.over and len(sharing.ring._chunks) == 1)
+    assert soon(lambda: sharing.over and len(sharing.ring._chunks) == 1)
     for name in ("STUCK_SECONDS", "LEFT_SECONDS", "LIVELY_SECONDS"):
         monkeypatch.setattr(reading, name, 10.0)
     together(behind, MANY)
@@ -89,7 +89,7 @@ def test_a_reading_of_several_that_hardly_take_anything_gives_way(
     places = Start(places={"documents#0": log.read_forward("documents", 0, limit=1)[0].position.token})
     other = watch(behind[0].subscriber.tails[0].topic, places)
     assert not sharing.over, "they have just taken something"
-    assert eventually(lambda: not sharing._is_wanted()), "something waits for them"
+    assert soon(lambda: not sharing._is_wanted()), "something waits for them"
     monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.0)
     other.take()
     assert sharing.over
@@ -103,6 +103,7 @@ def test_a_reading_does_not_give_way_while_its_scripts_wait_for_what_is_read_nex
 ) -> None:
     monkeypatch.setattr(readings, "ALONE_FOR", 0.0)
     monkeypatch.setattr(reading, "STUCK_SECONDS", 3_600.0)
+    together(behind, 200)  # so that it does not keep the beginning
     places = Start(places={"documents#0": log.read_forward("documents", 0, limit=1)[0].position.token})
     log.given, log.most = 0, 50
 
@@ -111,7 +112,7 @@ def test_a_reading_does_not_give_way_while_its_scripts_wait_for_what_is_read_nex
             script.take()
         return sharing.away and {follower.number for follower in sharing.followers} == {sharing.ring.next_number}
 
-    assert eventually(wait_for_the_store)
+    assert soon(wait_for_the_store)
     monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.0)
     other = watch(behind[0].subscriber.tails[0].topic, places)
     assert not sharing.over and len(sharing.followers) == len(behind)
@@ -126,7 +127,7 @@ def test_those_for_whom_something_has_just_come_share_a_reading(
 ) -> None:
     for name in ("LIVELY_SECONDS", "STUCK_SECONDS"):
         monkeypatch.setattr(reading, name, 3_600.0)
-    assert eventually(lambda: not sharing._is_wanted())
+    assert soon(lambda: not sharing._is_wanted())
     with sharing.lock:
         sharing.followers.update(dict.fromkeys(sharing.followers, -inf))
     assert sharing.is_shared() and not sharing.taking()
@@ -143,7 +144,7 @@ def test_what_a_reading_has_read_at_once_waits_until_there_is_room_for_it(
     monkeypatch.setattr(reading, "MOST_EVENTS", 100)
     held = reading_of(behind[0])
     together(behind, 100)
-    assert eventually(lambda: not held._is_wanted())
+    assert soon(lambda: not held._is_wanted())
     assert {script.subscriber._cursors[0]._reading for script in behind} == {held}
     assert not any(held.ring.since(follower.number or 0).gone for follower in held.followers)
     together(behind, MANY)
@@ -155,7 +156,7 @@ def test_a_reading_goes_on_with_those_who_take_whoever_else_follows_it(
 ) -> None:
     monkeypatch.setattr(reading, "LIVELY_SECONDS", 0.1)
     lively = behind[-1]
-    assert eventually(lambda: bool(lively.take()) and len(lively.numbers) > 200)
+    assert soon(lambda: bool(lively.take()) and len(lively.numbers) > 200)
     assert lively.subscriber._cursors[0]._reading is sharing
     together(behind, MANY)
     assert all(everything(script) for script in behind)
@@ -167,10 +168,10 @@ def test_a_reading_does_not_go_on_while_half_of_those_who_take_are_behind(
     for name in ("LIVELY_SECONDS", "STUCK_SECONDS", "LONGEST_PAUSE"):
         monkeypatch.setattr(reading, name, 3_600.0)
     fast, *others = behind
-    assert eventually(lambda: not fast.take().pieces and not sharing._is_wanted())
+    assert soon(lambda: not fast.take().pieces and not sharing._is_wanted())
     read = sharing.ring.next_number
     assert len(fast.numbers) < MANY
-    assert eventually(lambda: bool(others[0].take()) and sharing.ring.next_number > read)
+    assert soon(lambda: bool(others[0].take()) and sharing.ring.next_number > read)
     together(behind, MANY)
     assert all(everything(script) for script in behind)
 
@@ -183,7 +184,7 @@ def test_a_reading_of_one_script_alone_gives_way(
     monkeypatch.setattr(ordered_reader, "LARGEST_READ", 10)
     alone, *others = behind
     held = reading_of(alone)
-    assert eventually(lambda: len(alone.take().pieces) > 0 and len(alone.numbers) > 60)
+    assert soon(lambda: len(alone.take().pieces) > 0 and len(alone.numbers) > 60)
     log.given = 0
     monkeypatch.setattr(reading, "MOST_EVENTS", 12_000)
     for _ in range(2):  # it leaves the ring, and finds no place
@@ -203,6 +204,6 @@ def test_a_reading_goes_on_at_once_for_a_faster_script_that_joins(
     monkeypatch.setattr(reading, "STUCK_SECONDS", 3_600.0)
     slow, fast, *_ = behind
     held = reading_of(slow)
-    assert eventually(lambda: not held._is_wanted() and not held._wanted.is_set())
+    assert soon(lambda: not held._is_wanted() and not held._wanted.is_set())
     together([fast], MANY)
     assert everything(fast)

@@ -1,6 +1,5 @@
 """Scripts that fell behind the ring read the store together."""
 
-import threading
 from collections.abc import Sequence
 
 import pytest
@@ -8,9 +7,9 @@ import pytest
 from eventstore.model.events import Topic
 from eventstore.tail import Counts, Start
 from eventstore.tail.shared import ordered_reader, reading, readings
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.entries import numbered
-from tests.unit.tail.shared.conftest import Counting
+from tests.unit.tail.shared.conftest import Counting, reading_threads
 from tests.unit.tail.subscribers.watching import ODD, Watch, Watching
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -24,11 +23,7 @@ def publish(log: Counting, topic: Topic, count: int, start: int = 0) -> None:
 def wait_for_ring(watching: Watching, events: int) -> None:
     """Wait until the tail has sealed this many events."""
     tail = watching.subscriber.tails[0]
-    assert eventually(lambda: tail.ring._events == events)
-
-
-def reading_threads() -> Sequence[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.endswith(" missed")]
+    assert soon(lambda: tail.ring._events == events)
 
 
 def test_scripts_that_fell_behind_together_get_every_event_once_and_read_the_store_once(log: Counting, watch: Watch) -> None:
@@ -53,7 +48,7 @@ def together(scripts: Sequence[Watching], published: int) -> None:
             script.take()
         return all(script.counts.published >= published for script in scripts)
 
-    assert eventually(there), [script.counts for script in scripts]
+    assert soon(there), [script.counts for script in scripts]
 
 
 def test_a_script_that_does_not_take_holds_nobody_up_and_goes_on_where_it_was(
@@ -65,7 +60,7 @@ def test_a_script_that_does_not_take_holds_nobody_up_and_goes_on_where_it_was(
     slow, *others = (watch(topic) for _ in range(4))
     publish(log, topic, 150)
     wait_for_ring(slow, 150)
-    assert eventually(lambda: bool(slow.take().pieces)), "it follows a reading"
+    assert soon(lambda: bool(slow.take().pieces)), "it follows a reading"
     had = len(slow.numbers)
     assert had < 60
     together(others, 150)
@@ -95,7 +90,7 @@ def test_a_filter_that_is_changed_while_they_read_holds_from_there_on(
     script, other = watch(topic), watch(topic)
     publish(log, topic, MANY)
     wait_for_ring(script, MANY)
-    assert eventually(lambda: bool(script.take().pieces))
+    assert soon(lambda: bool(script.take().pieces))
     had = len(script.numbers)
     script.subscriber.set_filter(ODD)
     assert script.until(MANY).numbers == [*range(had), *(number for number in range(had, MANY) if number % 2)]
@@ -114,12 +109,12 @@ def test_while_the_store_is_away_all_of_them_say_so_and_then_go_on(
     def away() -> bool:
         return [script.take().state for script in scripts] == ["away"] * 3
 
-    assert eventually(away)
+    assert soon(away)
     assert len({len(script.numbers) for script in scripts}) == 1 and 0 < len(scripts[0].numbers) < MANY - 100
     log.most = 1_000_000
     together(scripts, MANY)
     assert all(script.numbers == list(range(MANY)) for script in scripts)
-    assert eventually(lambda: all(script.take().state == "live" for script in scripts))
+    assert soon(lambda: all(script.take().state == "live" for script in scripts))
 
 
 def test_a_reading_ends_when_nobody_follows_it_any_more(log: Counting, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,13 +122,13 @@ def test_a_reading_ends_when_nobody_follows_it_any_more(log: Counting, watch: Wa
     scripts = [watch(topic) for _ in range(3)]
     publish(log, topic, MANY)
     wait_for_ring(scripts[0], MANY)
-    assert eventually(lambda: all(script.take().state == "catching up" for script in scripts) and bool(reading_threads()))
+    assert soon(lambda: all(script.take().state == "catching up" for script in scripts) and bool(reading_threads()))
     assert len(reading_threads()) == 1
     for script in scripts[:2]:
         script.subscriber.close()
     assert reading_threads()
     scripts[2].subscriber.close()
-    assert eventually(lambda: not reading_threads())
+    assert soon(lambda: not reading_threads())
     assert not any(script.take().pieces for script in scripts)
     assert not reading_threads(), "whoever has left begins none"
 
@@ -144,8 +139,8 @@ def test_when_everybody_has_met_the_ring_no_reading_is_left(log: Counting, watch
     publish(log, topic, MANY)
     wait_for_ring(scripts[0], MANY)
     together(scripts, MANY)
-    assert eventually(lambda: all(script.take().state == "live" for script in scripts))
-    assert eventually(lambda: not reading_threads())
+    assert soon(lambda: all(script.take().state == "live" for script in scripts))
+    assert soon(lambda: not reading_threads())
     publish(log, topic, 30, MANY)
     log.given = 0
     together(scripts, MANY + 30)
@@ -159,7 +154,7 @@ def test_what_was_trimmed_meanwhile_is_told_to_each_that_missed_it(log: Counting
     publish(log, topic, MANY)
     wait_for_ring(scripts[0], MANY)
     log.given, log.most = 0, 60
-    assert eventually(lambda: [script.take().state for script in scripts] == ["away"] * 3)
+    assert soon(lambda: [script.take().state for script in scripts] == ["away"] * 3)
     had = len(scripts[0].numbers)
     assert 0 < had < 200
     log.trim(topic.name, 200)

@@ -10,7 +10,7 @@ from dashboard.rendering import event_as_json
 from dashboard.sockets.tail import frame_parts
 from dashboard.sockets.tail.frames import Framing, divide_take, frame_texts
 from eventstore.model.events import NewMessage
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.shared.conftest import Counting
 from tests.unit.tail.subscribers.watching import Watch
 
@@ -33,7 +33,7 @@ def test_each_gets_the_events_as_its_access_level_sees_them_rendered_once(
     payload = json.dumps({"secret": SECRET}).encode()
     log.append(topic.name, [NewMessage(payload=payload, key=str(number)) for number in range(COUNT)])
     tail = scripts[0].subscriber.tails[0]
-    assert eventually(lambda: tail.ring._events == COUNT)
+    assert soon(lambda: tail.ring._events == COUNT)
     levels = (AccessProfile(name="support", sees_values=True), AccessProfile(name="viewer", sees_values=False))
     framings = [Framing(whole_events=True, profile=levels[number % 2]) for number in range(6)]
     given: list[list[Any]] = [[] for _ in scripts]
@@ -44,7 +44,7 @@ def test_each_gets_the_events_as_its_access_level_sees_them_rendered_once(
                 events.extend(json.loads(b"".join(frame_texts(1, content, framing, "mark")))["events"])
         return all(len(events) >= COUNT for events in given)
 
-    assert eventually(there)
+    assert soon(there)
     for number, events in enumerate(given):
         assert len({event["position"] for event in events}) == len(events) == COUNT
         shown = json.dumps(events)

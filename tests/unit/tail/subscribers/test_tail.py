@@ -10,7 +10,7 @@ from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import NewMessage
 from eventstore.tail import Counts, Start
 from eventstore.tail.subscriber import catchup
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.entries import numbered
 from tests.unit.tail.subscribers.watching import ODD, Watch, numbers_of
 
@@ -114,7 +114,7 @@ def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(log: Databa
     page, script = watch(topic, Start()), watch(topic, Start(), complete=True)
     page.take(), script.take()
     log.append("documents", numbered(range(250)))
-    assert eventually(lambda: page.subscriber.tails[0].ring.next_number > 0)
+    assert soon(lambda: page.subscriber.tails[0].ring.next_number > 0)
     assert len(numbers_of(page.take())) == 150
     for watching in (page, script):
         watching.subscriber.set_filter(ODD)

@@ -19,7 +19,7 @@ from eventstore.tail.subscriber import catchup, cursor
 from eventstore.tail.subscriber import subscriber as subscribers
 from eventstore.tail.subscriber.floors import Floors
 from eventstore.tail.take_bounds import take_bounds
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.entries import numbered
 from tests.unit.tail.subscribers.watching import ODD, Watch, Watching
 
@@ -61,7 +61,7 @@ def test_while_the_store_is_away_a_subscriber_says_so_and_then_goes_on(
         patched.setattr(log, "read_forward", _away)
         assert page.take().state == "away"
         assert not page.subscriber.has_pending, "it is not asked again at once"
-    assert eventually(lambda: page.subscriber.has_pending)
+    assert soon(lambda: page.subscriber.has_pending)
     assert page.until(10).numbers == list(range(10))
     assert page.take().state == "live"
     page.subscriber.tails[0].stop()
@@ -85,7 +85,7 @@ def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
         assert not watching.subscriber.takes_long
     for topic in (one, other):
         log.append(topic.name, numbered(range(120)))
-    assert eventually(lambda: [tail.ring.next_number for tail in script.subscriber.tails] == [30, 30])
+    assert soon(lambda: [tail.ring.next_number for tail in script.subscriber.tails] == [30, 30])
     assert script.subscriber.takes_long and page.subscriber.takes_long
     built = [len(of_cursor.slices(script.subscriber._counts, EVERYTHING)) for of_cursor in script.subscriber._cursors]
     assert max(built) <= 5, "what is not given now is not made ready now"
@@ -133,7 +133,7 @@ def test_a_subscriber_that_was_closed_takes_nothing_and_leaves_nothing_behind(lo
     page = watch(topic, Start(), filter=ODD)
     (tail,) = page.subscriber.tails
     log.append("documents", numbered(range(3)))
-    assert eventually(lambda: tail.ring.next_number > 0)
+    assert soon(lambda: tail.ring.next_number > 0)
     page.subscriber.close()
     page.subscriber.set_filter(parse_filter("type:even"))
     assert not page.take().pieces

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from eventstore.search import parse_filter
 from eventstore.tail import Counts, TailSubscriber, Take
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 
 ODD = parse_filter("type:odd")
 
@@ -37,7 +37,7 @@ class Watching:
             self.take()
             return self.counts.published >= published
 
-        assert eventually(there), self.counts
+        assert soon(there), self.counts
         assert not self.take().pieces
         assert self.counts.published == published
         return self

@@ -17,7 +17,7 @@ from eventstore.model.errors import (
 )
 from eventstore.model.events import NewMessage, Topic
 from eventstore.tail import Hub, Start, topic_tail
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.topic.faulty import SECRET, Faulty
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -28,14 +28,14 @@ def test_a_partition_that_cannot_be_read_is_said_however_well_the_others_are(log
     (tail,) = subscriber.tails
     assert subscriber.take().state == "live"
     log.broken = {1}
-    assert eventually(lambda: subscriber.take().state == "away")
+    assert soon(lambda: subscriber.take().state == "away")
     log.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
-    assert eventually(lambda: tail.ring.next_number > 0)
+    assert soon(lambda: tail.ring.next_number > 0)
     assert subscriber.take().state == "away", "what the other partition gave says nothing of this one"
     tail._probe_store()
     assert tail.away, "nor does a store that answers"
     log.broken = set()
-    assert eventually(lambda: subscriber.take().state == "live")
+    assert soon(lambda: subscriber.take().state == "live")
 
 
 def test_a_store_that_is_slow_to_answer_delays_no_event(
@@ -47,7 +47,7 @@ def test_a_store_that_is_slow_to_answer_delays_no_event(
     time.sleep(0.2)
     try:
         log.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
-        assert eventually(lambda: subscriber.take().counts.published == 20)
+        assert soon(lambda: subscriber.take().counts.published == 20)
     finally:
         log.may_answer.set()
 
@@ -62,7 +62,7 @@ def test_a_store_that_gives_events_is_not_said_to_be_away_whatever_it_answers(
     tail._probe_store()
     assert tail.away, "a silent store is asked, and does not answer"
     log.append(topic.name, [NewMessage(payload=b"1", key="k")])
-    assert eventually(lambda: not tail.away)
+    assert soon(lambda: not tail.away)
     tail._probe_store()
     assert not tail.away
     tail._last_read_at -= 60
@@ -96,7 +96,7 @@ def test_after_an_outage_readers_are_opened_again_only_if_the_store_does_not_tel
     for _ in range(3):
         tail._probe_store()
     assert tail.stopped is stopped
-    assert eventually(lambda: log.opened == before + opened)
+    assert soon(lambda: log.opened == before + opened)
     time.sleep(0.1)
     assert log.opened == before + opened
 
@@ -112,7 +112,7 @@ def test_a_topic_that_is_gone_ends_its_tail(
         raise error("It is gone.")
 
     monkeypatch.setattr(log, "topic", gone)
-    assert eventually(lambda: subscriber.ended)
+    assert soon(lambda: subscriber.ended)
 
 
 @pytest.mark.parametrize("error", [NotPermitted, NotLetIn, NotTrusted])
@@ -122,7 +122,7 @@ def test_who_may_not_read_any_more_is_told_the_words_by_opening_again(
     subscriber = hub.open([topic], Start(), lambda: None)
     log.fault = lambda: error("It needs the permission consume.")
     log.broken = {0}
-    assert eventually(lambda: subscriber.ended)
+    assert soon(lambda: subscriber.ended)
     with pytest.raises(error, match="needs the permission consume"):
         hub.open([topic], Start(), lambda: None)
     log.broken = set()
@@ -155,7 +155,7 @@ def test_a_tail_stops_a_while_after_its_last_subscriber_has_gone(
     assert not tail.stopped, "somebody watches still"
     monkeypatch.setattr(topic_tail, "LINGER_SECONDS", 0.1)
     second.close()
-    assert eventually(lambda: tail.stopped and not readers_of(topic))
+    assert soon(lambda: tail.stopped and not readers_of(topic))
     assert not hub._tails, "it would keep its ring"
     opened = log.opened
     assert hub.open([topic], Start(), lambda: None).tails[0] is not tail
@@ -174,7 +174,7 @@ def test_a_subscriber_that_comes_soon_after_the_last_has_gone_finds_the_same_rea
     assert again.tails[0] is tail
     assert log.opened == opened
     log.append(topic.name, [NewMessage(payload=b"1", key="k")])
-    assert eventually(lambda: again.take().counts.published == 1)
+    assert soon(lambda: again.take().counts.published == 1)
 
 
 def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
@@ -184,7 +184,7 @@ def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
     log.fault = lambda: ValueError(SECRET)
     with caplog.at_level(logging.ERROR):
         log.broken = {1}
-        assert eventually(lambda: subscriber.ended)
-        assert eventually(lambda: "ValueError" in caplog.text)
+        assert soon(lambda: subscriber.ended)
+        assert soon(lambda: "ValueError" in caplog.text)
     assert SECRET not in caplog.text
     assert "Traceback" not in caplog.text

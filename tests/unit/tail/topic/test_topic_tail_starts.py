@@ -11,7 +11,7 @@ from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, 
 from eventstore.model.events import Event, Message, Topic
 from eventstore.tail import Hub, Start, topic_tail
 from eventstore.tail.start import Places
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.unit.tail.topic.faulty import SECRET, Faulty, message
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -66,7 +66,7 @@ def test_subscribers_that_wait_for_a_start_that_fails_share_its_failure(
         starts.append(tail.topic.name)
         for _ in range(3):
             assert pending.acquire(timeout=30)
-        assert eventually(lambda: len(_at_the_gate()) == 3)
+        assert soon(lambda: len(_at_the_gate()) == 3)
         raise StoreUnreachable("The store does not let documents be followed now.")
 
     def _at_the_gate() -> list[threading.Thread]:
@@ -77,7 +77,7 @@ def test_subscribers_that_wait_for_a_start_that_fails_share_its_failure(
 
     def open_it(number: int) -> None:
         if number:
-            assert eventually(lambda: bool(starts))
+            assert soon(lambda: bool(starts))
             pending.release()
         with pytest.raises(StoreUnreachable) as raised:
             hub.open([topic], Start(), lambda: None)
@@ -106,7 +106,7 @@ def test_what_has_a_schema_is_parsed_by_the_tail_itself(log: Faulty, topic: Topi
     try:
         subscriber = hub.open([topic], Start(), lambda: None)
         subscriber.tails[0].publish([message(1), message(2, "7"), message(3, "7")])
-        assert eventually(lambda: subscriber.has_pending)
+        assert soon(lambda: subscriber.has_pending)
         assert threads == ["tail documents beat"] * 2, "without an answer of the registry, each of them"
         taken = [entry for piece in subscriber.take().pieces for entry in piece.entries]
         assert [entry.event.message.schema_version for entry in taken] == [""] * 3
