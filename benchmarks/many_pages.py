@@ -210,6 +210,19 @@ def _set_up(data: str) -> None:
     django.setup()
     for alias in ("default", "index"):
         call_command("migrate", database=alias, verbosity=0)
+    _load_as_served()
+
+
+def _load_as_served() -> None:
+    """Load what a web process has loaded before its first request, and keep it from the garbage collector, as there."""
+    import gc
+
+    from dashboard.management.loading import load_for_children
+    from dashboard.running import memory
+
+    load_for_children()
+    gc.enable()
+    memory.freeze_loaded_objects()
 
 
 def _index() -> None:

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 
 from dashboard.running.current_request import CURRENT, request_id
 from dashboard.running.instruments import REQUEST_SECONDS, REQUESTS
+from eventstore.giving_way import answering
 
 log = logging.getLogger("eventdesk.requests")
 
@@ -25,7 +26,8 @@ def measured(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
         id = request_id(request.headers.get(HEADER, ""))
         token = CURRENT.set(id)
         try:
-            response = get_response(request)
+            with answering():
+                response = get_response(request)
             _note(request, response.status_code, time.monotonic() - begun)
         finally:
             CURRENT.reset(token)

@@ -24,6 +24,7 @@ from dashboard.subscriptions.backlog_lines import BacklogSnapshot, Line, severit
 from dashboard.web import place_counts, store_health
 from eventstore.backlogs import AllBacklogs
 from eventstore.extent import asked_once
+from eventstore.giving_way import waiting
 from eventstore.model import EventStoreError, StoreUnreachable
 
 __all__ = ["BacklogSnapshot", "Line", "severity_key"]
@@ -60,7 +61,8 @@ class Soon(Generic[T]):
                 self._going_on = self._pool.submit(self._do)
             going_on = self._going_on
         try:
-            return going_on.result(timeout=PATIENCE)
+            with waiting():
+                return going_on.result(timeout=PATIENCE)
         except NotYet:
             return None
 
@@ -89,7 +91,7 @@ class BacklogCache:
 
     def gathered(self) -> BacklogSnapshot:
         """All subscriptions of all watched topics, as of a moment ago; ``StoreUnreachable``."""
-        with self._reading:
+        with waiting(), self._reading:
             if (found := self.fresh) is not None:
                 return found
             if time.monotonic() - self._failed_at < FRESH.total_seconds():

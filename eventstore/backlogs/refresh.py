@@ -17,6 +17,7 @@ from eventstore.backlogs.history import milliseconds, rank
 from eventstore.backlogs.lease import Lease
 from eventstore.backlogs.pace import next_steps, pace_of
 from eventstore.backlogs.writing import Found, KeptLook
+from eventstore.giving_way import give_way
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Topic
 from eventstore.model.log import Log
@@ -25,6 +26,8 @@ from eventstore.subscriptions import Backlog
 from eventstore.subscriptions.face import SubscriptionFace
 
 TOPICS_A_PIECE = 25
+MANY_TOPICS = 100
+"""Of so many no page waits for all answers: asking gives way to pages."""
 RENEW_SECONDS = 3.0
 HEARD_SECONDS = 0.2
 """While the store is slow: how often to see whether this is to stop."""
@@ -62,6 +65,8 @@ def found_in(
     topics = log.topics() if subscriptions.supported else []
     before = {one.topic.name: one for one in known}
     for asked in _in_pieces(_answers(log, subscriptions, topics, lease, is_stopped)):
+        if len(topics) >= MANY_TOPICS:
+            give_way()
         yield _counted(subscriptions, asked, before)
 
 
@@ -93,12 +98,18 @@ def _side_by_side(subscriptions: SubscriptionFace, topics: Sequence[Topic], para
     after the other."""
     pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="backlogs")
     try:
-        left: set[Future[Asked | None]] = {pool.submit(_ask, subscriptions, topic) for topic in topics}
+        ask = _ask_behind_pages if len(topics) >= MANY_TOPICS else _ask
+        left: set[Future[Asked | None]] = {pool.submit(ask, subscriptions, topic) for topic in topics}
         while left:
             done, left = wait(left, timeout=HEARD_SECONDS, return_when=FIRST_COMPLETED)
             yield from [each.result() for each in done] or [None]
     finally:
         pool.shutdown(wait=not is_stopped(), cancel_futures=True)
+
+
+def _ask_behind_pages(subscriptions: SubscriptionFace, topic: Topic) -> Asked | None:
+    give_way()
+    return _ask(subscriptions, topic)
 
 
 def _ask(subscriptions: SubscriptionFace, topic: Topic) -> Asked | None:

@@ -155,9 +155,11 @@ def stored_backlog(backlog: Backlog, steps: Sequence[Step], kept: int) -> Stored
 
 
 def backlog_in(stored: StoredBacklog) -> Backlog:
+    """Return the backlog with its cursors. It is the one in ``stored``, which has just been read and which nobody else has: to
+    copy each of thousands takes longer than to read them."""
     told = stored.backlog.subscription
-    cursors = [_cursor(told.topic, cursor) for cursor in stored.cursors]
-    return replace(stored.backlog, subscription=replace(told, cursors=cursors))
+    object.__setattr__(told, "cursors", [_cursor(told.topic, cursor) for cursor in stored.cursors])
+    return stored.backlog
 
 
 def _stored_cursor(cursor: Cursor) -> StoredCursor:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import F
 
 from eventstore.backlogs import face as face_module
-from eventstore.backlogs import history
+from eventstore.backlogs import history, refresh
 from eventstore.backlogs import polling as polling_module
 from eventstore.backlogs.lease import ALL
 from eventstore.backlogs.polling import polling
@@ -140,3 +140,17 @@ def test_a_poller_that_waits_for_the_store_ends_as_soon_as_the_process_is_to_end
         assert BacklogRow.objects.get(topic=ALL).leased_until is None
     finally:
         hanging.let.set()
+
+
+def test_asking_about_many_topics_gives_way_to_answers_once_a_topic_and_about_few_it_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_way: list[str] = []
+    monkeypatch.setattr(refresh, "give_way", lambda: given_way.append(threading.current_thread().name))
+    monkeypatch.setattr(refresh, "MANY_TOPICS", 3)
+    for topics, times in (("ab", 0), ("abc", 3)):
+        told = Told({name: ["x"] for name in topics})
+        face = face_of(told)
+        face._log.capabilities = replace(face._log.capabilities, parallel_reads=2)  # type: ignore[misc]
+        face.poll(NOW, no)
+        assert len([name for name in given_way if name.startswith("backlogs_")]) == times
