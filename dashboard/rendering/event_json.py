@@ -27,7 +27,8 @@ from dashboard.privacy import (
     without_own_id,
 )
 from dashboard.privacy.payload_standing import standing_for
-from eventstore.envelope import unreadable_event
+from eventstore.config import PayloadStanding
+from eventstore.envelope import attributes_without, unreadable_event
 from eventstore.model import NO_TIME, NOT_THE_MESSAGE, Event, reported
 
 DEEPEST = 50
@@ -41,6 +42,8 @@ _OWN_FIELDS = frozenset(
     {"specversion", "id", "type", "source", "time", "aggregatetype", "aggregateid", "correlationid", "causationid"}
 )
 """Attributes that have a field of their own."""
+_USUAL_JSON = frozenset({"", "application/json"})
+_THERE = PayloadStanding.THERE
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _parse = msgspec.json.Decoder().decode
@@ -108,25 +111,27 @@ def _bounded(form: _Form) -> _Form:
 
 def _form(event: Event, profile: AccessProfile) -> _Form:
     message = event.message
-    place = message.position
+    place, time, published = message.position, event.time, message.published
+    standing = standing_for(event, profile)
     form = _Form(
         id=event.id,
         type=event.type,
-        time=_known(event.time),
+        time=None if time == NO_TIME else time,
         correlation_id=event.correlation_id,
         causation_id=event.causation_id,
         topic=place.topic,
         partition=place.partition,
         position=place.encode(),
-        published=_known(message.published),
-        payload=standing_for(event, profile).value,
+        published=None if published == NO_TIME else published,
+        payload="" if standing is _THERE else standing.value,
         problem=event.problem,
     )
     if message.member is not None:
         form.member, form.members = message.member.number, message.member.count
     if not event.problem:
         form.aggregate_type = event.aggregate_type
-        form.aggregate_id = display_id(event.aggregate_type, event.aggregate_id, profile)
+        shown = event.aggregate_id if profile.sees_values else display_id(event.aggregate_type, event.aggregate_id, profile)
+        form.aggregate_id = shown
     if profile.sees_values:
         _add_values(form, event)
     else:
@@ -134,17 +139,12 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
     return form
 
 
-def _known(time: datetime) -> datetime | None:
-    """The time; ``None``, and so left out, if it is unknown."""
-    return None if time == NO_TIME else time
-
-
 def _add_values(form: _Form, event: Event) -> None:
     """Add what not everybody may see."""
     message = event.message
     form.key, form.ordering_key = message.key, message.ordering_key
     form.source = event.source
-    form.attributes = {name: value for name, value in event.attributes.items() if name not in _OWN_FIELDS}
+    form.attributes = attributes_without(event.attributes, _OWN_FIELDS)
     _add_payload(form, event)
 
 
@@ -200,8 +200,7 @@ def _not_whole(*whole: bool) -> tuple[str, ...]:
 def _attributes(event: Event, profile: AccessProfile, origin: Origin) -> Mapping[str, str]:
     found = {
         name: _text_or_nothing(text, f"attributes.{name}", profile, origin)
-        for name, text in event.attributes.items()
-        if name not in _OWN_FIELDS
+        for name, text in attributes_without(event.attributes, _OWN_FIELDS).items()
     }
     return {name: text for name, text in found.items() if text}
 
@@ -220,8 +219,8 @@ def _seen(key: str | None, form: _Form, event: Event, profile: AccessProfile, or
 
 def _is_safe_json(event: Event) -> bool:
     """Whether the payload is meant to be JSON, and every parser accepts it."""
-    data, media = event.data, event.content_type.partition(";")[0].strip().lower()
-    if media and not media.endswith(("/json", "+json")) and data[:1] not in (b"{", b"["):
+    data = event.data
+    if event.content_type not in _USUAL_JSON and not _names_json(event.content_type) and data[:1] not in (b"{", b"["):
         return False
     if len(data) > MOST_BYTES or (event.recoded and event.recoded.cut):  # it will be left out anyway, or is not whole
         return False
@@ -230,6 +229,12 @@ def _is_safe_json(event: Event) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return data.count(b"{") + data.count(b"[") <= DEEPEST or _depth(data) <= DEEPEST
+
+
+def _names_json(content_type: str) -> bool:
+    """Whether the content type is one of JSON, or is none."""
+    media = content_type.partition(";")[0].strip().lower()
+    return not media or media.endswith(("/json", "+json"))
 
 
 def _depth(data: bytes) -> int:

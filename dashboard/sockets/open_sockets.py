@@ -18,7 +18,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 
-from dashboard.access.scopes import scope_of, with_groups
+from dashboard.access.scopes import Scope, scope_of, with_groups
 from dashboard.hints.changes import LOOK_AGAIN
 from dashboard.models import ApiToken, LoginSession, Person
 from dashboard.privacy.by_reason.reveals import in_force_of
@@ -62,9 +62,8 @@ class OpenSockets:
 
     def __init__(self) -> None:
         self._open: dict[Wake, Watched] = {}
-        self._asked: set[Wake] = set()
-        """Those that the newest state is about."""
-        self._state: State = {}
+        self._last: dict[Wake, State] = {}
+        """What decided about each when it was opened, if that is known, and then at the newest question."""
         self._changed = asyncio.Event()
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
@@ -81,9 +80,12 @@ class OpenSockets:
         """How many tails are open, by the kind of account: "person" or "token"."""
         return Counter(watched.account[0] for watched in list(self._open.values()) if not watched.reveals)
 
-    def add(self, watched: Watched, wake: Wake) -> None:
-        """Count a socket as open. ``wake`` is called once soon, and when what decides about its access has changed."""
+    def add(self, watched: Watched, wake: Wake, state: State | None = None) -> None:
+        """Count a socket as open. ``wake`` is called when what decides about its access is another than ``state``, with which
+        it was opened; without that, once soon. From then on whenever it has changed."""
         self._open[wake] = watched
+        if state is not None:
+            self._last[wake] = state
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         if provider() is not None and (self._asks_provider is None or self._asks_provider.done()):
@@ -91,6 +93,7 @@ class OpenSockets:
 
     def discard(self, wake: Wake) -> None:
         self._open.pop(wake, None)
+        self._last.pop(wake, None)
 
     async def _watch(self) -> None:
         """Ask until no socket is open."""
@@ -113,7 +116,7 @@ class OpenSockets:
             LOOK_AGAIN.disconnect(note)
 
     async def _ask(self) -> None:
-        """Wake the sockets whose state has changed, and those that were never asked about: it may have changed before.
+        """Wake the sockets whose state has changed, and those of which no earlier one is known: it may have changed before.
 
         If the database does not answer, nothing happens at first. Each socket asks for itself too, more seldom, and closes
         then; after ``MOST_FAILURES`` at once. Whatever fails, the next question is asked.
@@ -126,10 +129,10 @@ class OpenSockets:
             return
         self._failures = 0
         for wake, watched in asked.items():
-            keys = (watched.account, ("session", watched.session), ("reveals", watched.reveals))
-            if wake not in self._asked or any(self._state.get(key) != state.get(key) for key in keys):
+            now = {key: state[key] for key in _keys_of(watched) if key in state}
+            if wake in self._open and self._last.get(wake) != now:
+                self._last[wake] = now
                 wake()
-        self._asked, self._state = set(asked), state
 
     def _fail(self, error: Exception) -> None:
         self._failures += 1
@@ -151,6 +154,25 @@ class OpenSockets:
                 wake()
 
 
+def _keys_of(watched: Watched) -> Collection[tuple[str, object]]:
+    return watched.account, ("session", watched.session), ("reveals", watched.reveals)
+
+
+def state_when_opened(watched: Watched, account: Account, scope: Scope) -> State:
+    """What ``state_of`` tells of a socket without reveals, as the account was when it was let in, with this scope."""
+    if isinstance(account, ApiToken):
+        return {watched.account: _of_token(account, scope, datetime.now(UTC))}
+    return {watched.account: _of_person(account, scope), ("session", watched.session): True}
+
+
+def _of_person(person: Person, scope: Scope) -> object:
+    return person.is_active, person.role, person.password, scope
+
+
+def _of_token(token: ApiToken, scope: Scope, now: datetime) -> object:
+    return token.in_force(now), token.role, scope
+
+
 def state_of(watched: Collection[Watched]) -> State:
     """What decides about the access of these, as the database has it now."""
     now = datetime.now(UTC)
@@ -160,13 +182,13 @@ def state_of(watched: Collection[Watched]) -> State:
     state: dict[tuple[str, object], object] = {}
     if people:
         rows = Person.objects.filter(pk__in=people)
-        state |= {("person", one.pk): (one.is_active, one.role, one.password, scope_of(one)) for one in with_groups(rows)}
+        state |= {("person", one.pk): _of_person(one, scope_of(one)) for one in with_groups(rows)}
     if sessions:
         kept = LoginSession.objects.filter(session_key__in=sessions, expire_date__gt=now).values_list("session_key", flat=True)
         state |= {("session", key): True for key in kept}
     if tokens:
         found = ApiToken.objects.filter(pk__in=tokens)
-        state |= {("token", token.pk): (token.in_force(now), token.role, scope_of(token)) for token in found}
+        state |= {("token", token.pk): _of_token(token, scope_of(token), now) for token in found}
     if logins := {each.reveals for each in watched if each.reveals}:
         state |= {("reveals", login): found for login, found in in_force_of(logins).items()}
     return state

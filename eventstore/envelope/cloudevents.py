@@ -2,6 +2,7 @@
 
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -86,8 +87,26 @@ class BinaryAttributes(Mapping[str, str]):
         start = len(PREFIX)
         return {name[start:]: value for name, value in self._properties.items() if name.startswith(PREFIX)}.items()
 
+    def without(self, names: frozenset[str]) -> dict[str, str]:
+        """Return the attributes that have none of these names, in one go: mostly very few."""
+        others, start = _as_properties(names), len(PREFIX)
+        found = [(name, value) for name, value in self._properties.items() if name not in others]
+        return {name[start:]: value for name, value in found if name.startswith(PREFIX)}
+
     def __repr__(self) -> str:
         return repr(dict(self))
+
+
+@lru_cache(maxsize=8)
+def _as_properties(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(PREFIX + name for name in names)
+
+
+def attributes_without(attributes: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+    """Return those of an event's attributes that have none of these names, of which a program has few sets."""
+    if isinstance(attributes, BinaryAttributes):
+        return attributes.without(names)
+    return {name: value for name, value in attributes.items() if name not in names}
 
 
 def read_structured(message: Message) -> Event | None:

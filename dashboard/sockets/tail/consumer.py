@@ -23,7 +23,7 @@ from dashboard.models import ApiToken
 from dashboard.sockets.connecting import record_connection
 from dashboard.sockets.consuming import Consuming
 from dashboard.sockets.handshake import JSON
-from dashboard.sockets.open_sockets import OpenSockets, watched_of
+from dashboard.sockets.open_sockets import OpenSockets, state_when_opened, watched_of
 from dashboard.sockets.refusing import record_refusal
 from dashboard.sockets.session import Account, current_account
 from dashboard.sockets.tail.begin import Begin, InvalidBegin, decode_message, parse_begin
@@ -95,7 +95,7 @@ class TailSocket(Consuming):
             kind = "token" if isinstance(account, ApiToken) else "person"
             await self._end(TOO_MANY_SOCKETS, TOO_MANY.format(most=most, kind=kind))
             return
-        self.all_open.add(watched, self.rights_changed.set)
+        self.all_open.add(watched, self.rights_changed.set, state_when_opened(watched, account, self.seen))
         self._spawn(self._keep_checking_rights())
         self.expecting = self._spawn(self._expect_begin())
 

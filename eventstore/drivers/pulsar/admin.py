@@ -113,7 +113,7 @@ class Admin:
         """
         leave_out = {"subscriptionBacklogSize": "false", "excludePublishers": "true", "excludeConsumers": "true"}
         path, query = f"persistent/{topic.path}/partitioned-stats", {"perPartition": "true", **leave_out}
-        found = sizes_in(self._http.send("GET", path, query=query, missing=unknown_topic(topic)))
+        found = sizes_in(self._http.get_bytes(path, query=query, missing=unknown_topic(topic)))
         return [found.get(topic.partition(number).uri) for number in range(partitions)]
 
     def partition_internals(self, log: TopicName) -> Json:

@@ -79,6 +79,16 @@ def test_a_plain_answer_comes_over_one_kept_connection(broker: Broker, admin: Ad
     assert len({connection for _, connection in broker.asked}) == 1
 
 
+def test_an_answer_that_is_asked_for_many_times_a_second_comes_as_quickly(broker: Broker, admin: AdminHttp) -> None:
+    broker.answers["stats"] = (200, b"[1]", {})
+    broker.answers["gone"] = (404, b"", {})
+    assert [admin.get_bytes("persistent/stats", query={"a": "b"}, missing=MISSING) for _ in range(2)] == [b"[1]"] * 2
+    assert [path for path, _ in broker.asked] == ["/admin/v2/persistent/stats?a=b"] * 2
+    assert len({connection for _, connection in broker.asked}) == 1
+    with pytest.raises(UnknownTopic):
+        admin.get_bytes("persistent/gone", query={}, missing=MISSING)
+
+
 def test_a_kept_connection_that_the_broker_has_closed_is_replaced(broker: Broker, admin: AdminHttp) -> None:
     broker.close_after = True
     broker.answers["stats"] = (200, b"[]", {})

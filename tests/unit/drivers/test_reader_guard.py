@@ -83,6 +83,16 @@ def test_a_look_that_began_before_its_owner_left_closes_nothing(guard: ReaderGua
     assert not reader.closed.is_set()
 
 
+def test_a_reader_that_is_connected_stays_beside_one_that_is_not(guard: ReaderGuard, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected, lost = RawReader(), RawReader()
+    monkeypatch.setattr(connected, "is_connected", lambda: True)
+    guard.watch(connected)
+    guard.watch(lost)
+    assert lost.closed.wait(10)
+    assert eventually(lambda: guard._readers == (connected,))
+    assert not connected.closed.is_set()
+
+
 @pytest.fixture
 def switch_interval() -> Iterator[float]:
     """Python's own, which other tests' guards have changed."""

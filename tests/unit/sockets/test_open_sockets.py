@@ -8,10 +8,11 @@ import pytest
 from django.db import InterfaceError
 
 from dashboard.access import tokens
+from dashboard.access.scopes import EVERYTHING
 from dashboard.accounts.session_store import SessionStore
 from dashboard.models import ApiToken, LoginSession, Person, Role
 from dashboard.sockets import at_the_provider, open_sockets
-from dashboard.sockets.open_sockets import OpenSockets, State, Watched
+from dashboard.sockets.open_sockets import OpenSockets, State, Watched, state_when_opened
 from tests import people
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -68,6 +69,36 @@ def test_a_person_who_is_disabled_elsewhere_is_told_and_nobody_else(
     assert woken(watched, lambda: LoginSession.objects.filter(session_key=watched["ben"].session).delete()) == {"ben"}
     assert woken(watched, lambda: ApiToken.objects.filter(name="export").update(role="viewer")) == {"export"}
     assert woken(watched, lambda: tokens.revoke("export")) == {"export"}
+
+
+def test_who_has_changed_since_the_socket_was_opened_is_woken_and_nobody_else(
+    watched: dict[str, Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_sockets, "ASK_EVERY", 0.001)
+    accounts: dict[str, Person | ApiToken] = {
+        "anna": Person.objects.get(username="anna"),
+        "ben": Person.objects.get(username="ben"),
+        "export": ApiToken.objects.get(name="export"),
+        "import": tokens.make("import", Role.SUPPORT, 1)[0],
+    }
+    watched["import"] = Watched(("token", accounts["import"].pk))
+    Person.objects.filter(username="anna").update(role="viewer")
+    tokens.revoke("export")
+    heard: list[str] = []
+
+    async def work() -> None:
+        everybody = OpenSockets()
+        for name, account in accounts.items():
+            state = state_when_opened(watched[name], account, EVERYTHING)
+            everybody.add(watched[name], partial(heard.append, name), state)
+        while len(heard) < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(Person.objects.filter(username="ben").update, is_active=False)
+        while len(heard) < 3:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(work(), NEVER))
+    assert heard == ["anna", "export", "ben"]
 
 
 def test_a_change_in_this_process_is_told_without_waiting(

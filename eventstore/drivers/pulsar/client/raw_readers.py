@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import call
 from typing import Any
 
 import pulsar
@@ -76,11 +77,13 @@ class ReaderGuard:
         self._changed = threading.Condition()
         self._readers: tuple[Any, ...] = ()
         """Replaced as a whole, with the lock held; read without it."""
+        self._looks: tuple[Callable[[], bool], ...] = ()
+        """Whether each of them is connected, by the client's own function: Python's around it would take most of a look."""
         self._runs = False
 
     def watch(self, reader: Any) -> None:
         with self._changed:
-            self._readers = (*self._readers, reader)
+            self._set((*self._readers, reader))
             if not self._runs:
                 self._runs = True
                 threading.Thread(target=self._run, name="pulsar reader guard", daemon=True).start()
@@ -89,7 +92,10 @@ class ReaderGuard:
     def leave(self, *readers: Any) -> None:
         left = {id(reader) for reader in readers}
         with self._changed:
-            self._readers = tuple(reader for reader in self._readers if id(reader) not in left)
+            self._set(tuple(reader for reader in self._readers if id(reader) not in left))
+
+    def _set(self, readers: tuple[Any, ...]) -> None:
+        self._readers, self._looks = readers, tuple(reader._reader.is_connected for reader in readers)
 
     def forget(self) -> None:
         """Start anew in a forked child, which has none of its parent's threads."""
@@ -99,13 +105,19 @@ class ReaderGuard:
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         try:
             while readers := self._open_readers():
-                if lost := [reader for reader in readers if not self._is_safe(reader)]:
+                if not self._are_all_connected() and (lost := [one for one in readers if not self._is_safe(one)]):
                     self.leave(*lost)
                 time.sleep(LOOK_SECONDS)
         except BaseException:
             with self._changed:
                 self._runs = False
             raise
+
+    def _are_all_connected(self) -> bool:
+        try:
+            return all(map(call, self._looks))
+        except Exception:  # noqa: BLE001 -- the look at each by itself says which one, and logs it
+            return False
 
     def _is_safe(self, reader: Any) -> bool:
         """Close the reader if it is disconnected, and return whether it still has to be guarded.
