@@ -1,11 +1,14 @@
 """Open sockets are counted for each account, and woken when what decides about their access changes, in whatever process."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 from django.db import InterfaceError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from dashboard.access import tokens
 from dashboard.access.scopes import EVERYTHING
@@ -14,6 +17,7 @@ from dashboard.models import ApiToken, LoginSession, Person, Role
 from dashboard.sockets import at_the_provider, open_sockets
 from dashboard.sockets.open_sockets import OpenSockets, State, Watched, state_when_opened
 from tests import people
+from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 NEVER = 60.0
@@ -119,7 +123,7 @@ def test_whatever_fails_the_next_question_is_asked_and_after_some_each_socket_as
 
     def away(watched: object) -> State:
         asked.append(1)
-        if len(asked) <= 8:
+        if len(asked) <= 2 * 8:  # each question is asked again with a new connection
             raise InterfaceError("connection already closed")
         return {}
 
@@ -130,13 +134,47 @@ def test_whatever_fails_the_next_question_is_asked_and_after_some_each_socket_as
         everybody = OpenSockets()
         wake = partial(heard.append, 1)
         everybody.add(Watched(("token", 1)), wake)
-        while len(asked) < 11:
+        while len(asked) < 2 * 8 + 3:
             await asyncio.sleep(0.001)
         everybody.discard(wake)
 
     asyncio.run(asyncio.wait_for(work(), NEVER))
     assert len(heard) == 2, "after eight failures, and at the first answer"
     assert caplog.text.count("InterfaceError") == 1
+
+
+def test_all_questions_take_one_connection_which_is_closed_with_the_last_socket(
+    watched: dict[str, Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_sockets, "LEAST_PAUSE", 0.001)
+    monkeypatch.setattr(open_sockets, "ASK_EVERY", 0.001)
+    asked: list[str] = []
+    made: list[BaseDatabaseWrapper] = []
+
+    def state(watched: object) -> State:
+        asked.append(threading.current_thread().name)
+        return {"questions": Person.objects.count()}  # type: ignore[dict-item]
+
+    def note(connection: BaseDatabaseWrapper, **_: object) -> None:
+        made.append(connection)
+
+    monkeypatch.setattr(open_sockets, "state_of", state)
+    connection_created.connect(note)
+
+    async def work() -> None:
+        everybody = OpenSockets()
+        wake = partial(asked.append, "woken")
+        everybody.add(watched["anna"], wake, {})
+        while len(asked) < 5:
+            await asyncio.sleep(0.001)
+        everybody.discard(wake)
+
+    try:
+        asyncio.run(asyncio.wait_for(work(), NEVER))
+    finally:
+        connection_created.disconnect(note)
+    assert len(set(asked)) == len(made) == 1, "nobody was woken"
+    assert eventually(lambda: made[0].connection is None)
 
 
 def test_the_provider_is_asked_once_for_all_sockets_of_a_login_and_who_is_refused_is_woken(
