@@ -89,7 +89,7 @@ def test_a_reader_that_is_connected_stays_beside_one_that_is_not(guard: ReaderGu
     guard.watch(connected)
     guard.watch(lost)
     assert lost.closed.wait(10)
-    assert eventually(lambda: guard._readers == (connected,))
+    assert soon(lambda: guard._readers == (connected,))
     assert not connected.closed.is_set()
 
 

@@ -17,7 +17,7 @@ from dashboard.models import ApiToken, LoginSession, Person, Role
 from dashboard.sockets import at_the_provider, open_sockets
 from dashboard.sockets.open_sockets import OpenSockets, State, Watched, state_when_opened
 from tests import people
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 NEVER = 60.0
@@ -174,7 +174,7 @@ def test_all_questions_take_one_connection_which_is_closed_with_the_last_socket(
     finally:
         connection_created.disconnect(note)
     assert len(set(asked)) == len(made) == 1, "nobody was woken"
-    assert eventually(lambda: made[0].connection is None)
+    assert soon(lambda: made[0].connection is None)
 
 
 def test_the_provider_is_asked_once_for_all_sockets_of_a_login_and_who_is_refused_is_woken(
