@@ -1,8 +1,10 @@
 """Takes a short text that came whole, such as an acknowledgement, without the steps by which autobahn takes any frame.
 
-Those take longer than what is done with the text. A thousand pages acknowledge some thousand frames a second.
+Those take longer than what is done with the text. A thousand pages acknowledge some thousand frames a second. Such a text is
+offered first to what was given to ``offer_to``: the way through a queue and a task takes longer, too.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
@@ -10,6 +12,8 @@ from daphne.ws_protocol import WebSocketProtocol
 HEADER, LONGEST = 6, 125
 """Bytes of the header of a short masked frame, and of the text that it may have."""
 TEXT_FRAME, MASKED = 0x81, 0x80
+TAKE = "eventdesk_take"
+"""A connection's attribute: what its short texts are offered to."""
 
 
 def take_short_texts() -> None:
@@ -20,10 +24,15 @@ def take_short_texts() -> None:
         text = _short_text(data) if _is_between_frames(protocol) else None
         if text is None:
             take_any(protocol, data)
-        else:
+        elif (take := getattr(protocol, TAKE, None)) is None or not take(text):
             protocol.onMessage(text, False)
 
     WebSocketProtocol.dataReceived = data_received
+
+
+def offer_to(protocol: Any, take: Callable[[bytes], bool]) -> None:
+    """Offer this connection's short texts to ``take``. What it answers ``False`` to goes the usual way."""
+    setattr(protocol, TAKE, take)
 
 
 def _is_between_frames(protocol: Any) -> bool:

@@ -50,6 +50,23 @@ def decode_message(text: str | None) -> Any:
         return None
 
 
+class _Acknowledgement(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    ack: int
+    mark: str
+
+
+_acknowledgement = msgspec.json.Decoder(_Acknowledgement).decode
+
+
+def decode_acknowledgement(text: bytes) -> tuple[int, str] | None:
+    """The number and the mark, if this is an acknowledgement and nothing else: a quick way for what comes most often."""
+    try:
+        found = _acknowledgement(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return found.ack, found.mark
+
+
 def parse_begin(message: object, topic: str = "") -> Begin:
     """Check and read ``begin``. ``topic`` is the one in the socket's address, if any. Raises ``InvalidBegin``."""
     if not isinstance(message, dict):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -26,7 +26,8 @@ from dashboard.sockets.handshake import JSON
 from dashboard.sockets.open_sockets import OpenSockets, state_when_opened, watched_of
 from dashboard.sockets.refusing import record_refusal
 from dashboard.sockets.session import Account, current_account
-from dashboard.sockets.tail.begin import Begin, InvalidBegin, decode_message, parse_begin
+from dashboard.sockets.short_texts import offer_to
+from dashboard.sockets.tail.begin import Begin, InvalidBegin, decode_acknowledgement, decode_message, parse_begin
 from dashboard.sockets.tail.closing import (
     BAD_REQUEST,
     BEGIN_AGAIN,
@@ -44,7 +45,7 @@ from dashboard.sockets.tail.opening import as_seen_in, filter_of, has_new_topics
 from dashboard.sockets.tail.sender import FrameSender, problem_text
 from dashboard.sockets.tail.threads import open_in_thread
 from dashboard.sockets.tail.turns import wakes_of
-from dashboard.sockets.texts_in_parts import IN_PARTS, TextInParts
+from dashboard.sockets.texts_in_parts import connection_of, write
 from dashboard.web import filter_form
 from eventstore.model import EventStoreError, UnknownTopic
 from eventstore.tail import TailSubscriber
@@ -70,6 +71,8 @@ class TailSocket(Consuming):
     seen: Scope = NOTHING
     """What the account sees of the store. A tail whose account comes to see something else begins again."""
     ending = False
+    connection: Any = None
+    """The server's own, if it takes texts in parts."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -89,6 +92,9 @@ class TailSocket(Consuming):
         for_scripts = JSON in self.scope["subprotocols"]
         self.framing = Framing(whole_events=for_scripts, profile=privacy.profile_of(account))
         await self.accept(subprotocol=JSON if for_scripts else None)
+        if (connection := await connection_of(self.scope)) is not None:
+            offer_to(connection, self._take_acknowledgement)
+        self.connection = connection
         most = settings.EVENTDESK.limits.tails_per_person
         watched = watched_of(self.scope, account)
         if self.all_open.count(watched.account) >= most:
@@ -104,6 +110,7 @@ class TailSocket(Consuming):
             self.disconnected = True
             subscriber = self.subscriber
         self.all_open.discard(self.rights_changed.set)
+        self.connection = None
         for task in self.tasks:
             task.cancel()
         if subscriber is not None:
@@ -126,6 +133,11 @@ class TailSocket(Consuming):
                 await self._end(BAD_REQUEST, "Expected begin first, and ack or filter from then on, each as a JSON object.")
 
     # -- messages of the client
+
+    def _take_acknowledgement(self, text: bytes) -> bool:
+        """Take it, if that is what this is and it is right. Anything else goes to ``receive``, in its turn."""
+        told = None if self.ending else decode_acknowledgement(text)
+        return told is not None and self.sender is not None and self.sender.acknowledge(*told)
 
     async def _expect_begin(self) -> None:
         await asyncio.sleep(BEGINS_WITHIN)
@@ -212,12 +224,13 @@ class TailSocket(Consuming):
 
         return await open_in_thread(partial(as_seen_in, self.seen, open_it))
 
-    async def _send_texts(self, texts: Sequence[bytes]) -> None:
-        if (send := self.scope.get("extensions", {}).get(IN_PARTS)) is not None:
-            with suppress(Disconnected):
-                await send({"type": "websocket.send", "text": TextInParts(texts)})
-        else:
-            await self.send(b"".join(texts).decode())
+    def _send_texts(self, texts: Sequence[bytes]) -> Awaitable[None] | None:
+        """Returns ``None`` if they are written, and otherwise what is to be awaited until they are on their way."""
+        if self.connection is None:
+            return self.send(b"".join(texts).decode())
+        with suppress(Disconnected):
+            return None if write(self.connection, texts) else asyncio.sleep(0)
+        return None
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
         try:

@@ -7,6 +7,7 @@ has the places after its own events, so that a client that is cut off between tw
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice, repeat
 from typing import NamedTuple
 
@@ -71,7 +72,7 @@ def divide_take(take: Take, framing: Framing, most_bytes: int = MOST_BYTES) -> l
     The last frame has the take's counts. Each frame before it counts only the events that were given so far, and none that
     the take skipped. If a client is cut off after such a frame, the skipped events are counted later or never, but not twice.
     """
-    frames = _pack(take.pieces, framing, min(MOST_BYTES, most_bytes - BYTES_BESIDE_EVENTS))
+    frames = _frames_of(take, framing, min(MOST_BYTES, most_bytes - BYTES_BESIDE_EVENTS))
     counts, framing.counts = framing.counts, take.counts
     contents: list[FrameContent] = []
     for number, runs in enumerate(frames, 1):
@@ -95,6 +96,22 @@ def divide_take(take: Take, framing: Framing, most_bytes: int = MOST_BYTES) -> l
             )
         )
     return contents
+
+
+def _frames_of(take: Take, framing: Framing, most: int) -> list[list[Run]]:
+    """The pieces in frames of at most ``most`` bytes. What many pages take alike is joined once for all of them."""
+    if take.common is not None and take.pieces and not framing.whole_events:
+        run = take.common.made(("rows", framing.profile.level), partial(_joined, framing=framing))
+        if run.bytes <= most:
+            return [[run]]
+    return _pack(take.pieces, framing, most)
+
+
+def _joined(pieces: Sequence[Piece], framing: Framing) -> Run:
+    parts = [part for piece in pieces for part in parts_of(piece, framing.profile, whole_events=False).parts]
+    text = b"".join([part.text for part in parts])
+    part = Part(text, len(text), sum(part.events for part in parts))
+    return Run((part,), len(text), pieces[-1], len(pieces[-1].entries))
 
 
 def _pack(pieces: Sequence[Piece], framing: Framing, most: int) -> list[list[Run]]:

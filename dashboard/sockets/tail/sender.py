@@ -14,7 +14,7 @@ from dashboard.sockets.tail.json_text import json_text
 from dashboard.sockets.tail.pace import Pace
 from dashboard.sockets.tail.tally import Tally
 from dashboard.sockets.tail.threads import read_in_thread
-from dashboard.sockets.tail.turns import turn
+from dashboard.sockets.tail.turns import Turn
 from dashboard.sockets.tail.window import MOST_ROOM, Window
 from eventstore.search import Filter
 from eventstore.tail import TailSubscriber
@@ -35,13 +35,15 @@ class FrameSender:
     """The frames to one client. ``send`` sends a text in parts, ``spawn`` runs something beside, ``sockets`` says how many are
     open. Belongs to one event loop.
 
+    What ``send`` returns is awaited; ``None`` says that the text is written.
+
     A filter is *requested* by the client at any time, and *applied* when the next frame is made.
     """
 
     def __init__(
         self,
         framing: Framing,
-        send: Callable[[Sequence[bytes]], Awaitable[None]],
+        send: Callable[[Sequence[bytes]], Awaitable[None] | None],
         spawn: Callable[[Coroutine[Any, Any, object]], object],
         filter: NamedFilter = NO_FILTER,
         sockets: Callable[[], int] = lambda: 1,
@@ -101,14 +103,16 @@ class FrameSender:
                 await self._fill_outbox(subscriber, pace)
             if not self.window.fits(self.outbox[0].bytes):
                 continue
-            async with turn(self.outbox[0].bytes):
+            async with Turn() as turn:
                 if self.stopped:
                     return
-                texts = self.next_frame()
+                size, texts = self.outbox[0].bytes, self.next_frame()
                 if self.filter_problem:
                     problem, self.filter_problem = self.filter_problem, ""
-                    await self._send([problem_text(problem).encode()])
-                await self._send(texts)
+                    await (self._send([problem_text(problem).encode()]) or turn.until_written(0))
+                if (sending := self._send(texts)) is not None:
+                    await sending
+                    await turn.until_written(size)
             self._last_sent = time.monotonic()
             if memory.is_due():
                 self._spawn(read_in_thread(memory.trim_heap))

@@ -6,8 +6,7 @@ two hundred frames and their copies would be in memory together, and the first s
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 MAX_PARALLEL = 8
@@ -17,13 +16,31 @@ BYTES_OF_WRITE = 128 * 1024
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
-@asynccontextmanager
-async def turn(size: int) -> AsyncIterator[None]:
-    """Make and send a frame of about ``size`` bytes in here. Eight do so in parallel, each until its frame is written."""
-    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_PARALLEL)):
-        yield
+class Turn:
+    """``async with Turn():`` make and send a frame in here. Eight do so in parallel, each until its frame is written.
+
+    A frame that is written at once holds its place until the event loop has run once, but does not wait for that itself:
+    the loop also has acknowledgements to take, and pages to answer.
+    """
+
+    __slots__ = ("_loop", "_turns")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        turns = _turns.get(self._loop)
+        self._turns = turns if turns is not None else _turns.setdefault(self._loop, asyncio.Semaphore(MAX_PARALLEL))
+
+    async def __aenter__(self) -> "Turn":
+        await self._turns.acquire()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._loop.call_soon(self._turns.release)
+
+    async def until_written(self, size: int) -> None:
+        """Wait while the event loop writes about ``size`` bytes."""
         for _ in range(1 + size // BYTES_OF_WRITE):
-            await asyncio.sleep(0)  # lets the event loop run once, and write
+            await asyncio.sleep(0)
 
 
 class Wakes:

@@ -1,11 +1,12 @@
 """What a subscriber is told in addition to the events: how many there were, and why it did not get all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from eventstore.tail.pieces import Piece
 
+T = TypeVar("T")
 TailState = Literal["live", "catching up", "away"]
 
 
@@ -30,6 +31,12 @@ class Counts:
     older: int | None = 0
 
 
+class Common(Protocol):
+    """Keeps what is made of pieces that several subscribers take alike."""
+
+    def made(self, key: Hashable, make: Callable[[Sequence[Piece]], T]) -> T: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Take:
     """What a subscriber takes at a time: ``pieces`` in order, each oldest first and none of them empty.
@@ -42,6 +49,7 @@ class Take:
     - ``made_anew``: in the first take, the topics whose places did not fit any more. They are given from their first event.
     - ``lag_ms``: from the publishing of the newest event of this take until it was given; ``None`` without events, and
       for the last of those that were there before the subscriber came.
+    - ``common``: where to keep what is made of all pieces, if others take the same.
     """
 
     pieces: Sequence[Piece]
@@ -52,6 +60,7 @@ class Take:
     begun: Mapping[str, str] = field(default_factory=dict)
     incarnations: Mapping[str, str] = field(default_factory=dict)
     made_anew: Sequence[str] = ()
+    common: Common | None = None
 
 
 class SkipCounter:

@@ -46,7 +46,7 @@ class TailCursor:
         self.parser = EventParser(tail.parser.read)
         self._reported: dict[int, str] = {}
         self._rate = rate
-        self._passed_slices = self._published = self._matched = 0
+        self.passed_slices = self._published = self._matched = 0
         self.ring_filter = tail.ring.watch(self, None, rate).ring_filter
 
     @property
@@ -164,13 +164,13 @@ class TailCursor:
     def _enter_ring(self, filter: Filter | None, number: int) -> None:
         place = self._ring.watch(self, filter, self._rate, number)
         self.ring_filter, self._published, self._matched = place.ring_filter, place.events, place.matched
-        self.number, self._passed_slices = number, 0
+        self.number, self.passed_slices = number, 0
         if place.number != number:
             self.leave_reading()
 
     def _leave_ring(self) -> None:
         """Go on in the store, after what the subscriber has passed."""
-        self.number, self._passed_slices = None, 0
+        self.number, self.passed_slices = None, 0
         self.floors, self.requested = Floors(), {}
         self.fell_back = True
 
@@ -215,7 +215,7 @@ class TailCursor:
         self.places.update(pending.slice.tokens)
         chunk = pending.chunk
         if pending.ends_chunk:
-            self.number, self._passed_slices = chunk.number + 1, 0
+            self.number, self.passed_slices = chunk.number + 1, 0
             self.floors.drop(chunk)
             self._published = chunk.before + len(chunk.entries)
             result = self.ring_filter.result_of(chunk)
@@ -225,7 +225,7 @@ class TailCursor:
         elif pending.rest:
             self.floors.raise_to(pending.slice.tokens)
         else:
-            self._passed_slices += 1
+            self.passed_slices += 1
             self._published += pending.slice.end - pending.slice.start
             self._matched += pending.slice.matched
 
@@ -237,7 +237,7 @@ class TailCursor:
             self.ring_filter = self.tail.ring.watch(self, filter, self._rate).ring_filter
         if self.number is None:
             return
-        if self._passed_slices:  # the rest of the chunk gets new slices
+        if self.passed_slices:  # the rest of the chunk gets new slices
             self.floors.raise_to(self.places)
             self.floors.settle_at((self._reading or self.tail).read_to())
         self._enter_ring(filter, self.number)
@@ -274,12 +274,12 @@ class TailCursor:
         """Stand before this chunk. The events in between are skipped and counted."""
         result = self.ring_filter.result_of(chunk)
         counts.count_skipped(published=chunk.before - self._published, matched=result.before - self._matched)
-        self.number, self._passed_slices = chunk.number, 0
+        self.number, self.passed_slices = chunk.number, 0
         self._published, self._matched = chunk.before, result.before
 
     def _shared_slices(self, chunk: Chunk) -> list[PendingSlice["TailCursor"]]:
         slices = self.ring_filter.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
-        first = self._passed_slices if chunk.number == self.number else 0
+        first = self.passed_slices if chunk.number == self.number else 0
         last = slices[-1]
         return [PendingSlice(self, chunk, part, part is last, False) for part in slices[first:]]
 

@@ -13,6 +13,7 @@ from eventstore.search import Filter, FilterTooExpensive
 from eventstore.tail.budget import ROWS_A_SECOND, PageShare
 from eventstore.tail.pieces import Piece
 from eventstore.tail.subscriber.catchup import StoreCatchup
+from eventstore.tail.subscriber.common_take import CommonTake, common_take, pass_all
 from eventstore.tail.subscriber.counts import SkipCounter, TailState, Take
 from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_PENDING, TailCursor
 from eventstore.tail.subscriber.pending_slice import PendingSlice
@@ -89,13 +90,14 @@ class TailSubscriber:
         ``EventStoreError`` the subscriber cannot go on.
         """
         with self._lock:
-            pieces: list[Piece] = []
+            pieces: Sequence[Piece] = ()
+            common: CommonTake | None = None
             first, self._begun = not self._begun, True
             begun = self._new_places() if first else {}
             away = any(cursor.is_away for cursor in self._cursors)
             if not self._closed:
                 try:
-                    pieces = self._take(room)
+                    pieces, common = self._take(room)
                 except StoreUnreachable:
                     away, self._try_again = True, time.monotonic() + RETRY_SECONDS
             return Take(
@@ -107,6 +109,7 @@ class TailSubscriber:
                 places=begun | self._new_places(),
                 lag_ms=self._lag_of(pieces),
                 state="away" if away else self._state(),
+                common=common,
             )
 
     def set_filter(self, filter: Filter | None) -> None:
@@ -125,14 +128,18 @@ class TailSubscriber:
     def _new_places(self) -> dict[str, str]:
         return {key: token for cursor in self._cursors for key, token in cursor.new_places().items()}
 
-    def _take(self, room: int | None) -> list[Piece]:
+    def _take(self, room: int | None) -> tuple[Sequence[Piece], CommonTake | None]:
         if problem := next((cursor.ring_filter.problem for cursor in self._cursors if cursor.ring_filter.problem), ""):
             raise FilterTooExpensive(problem)
         if pieces := self._catchup.take(room):
-            return pieces
+            return pieces, None
         most = take_bounds(EVENTS_A_TAKE if self._complete else ROWS_A_TAKE, room, complete=self._complete)
+        if not (self._complete or self._share) and (common := common_take(self._cursors[0], most)) is not None:
+            self._counts.give(common.passed.end, common.passed.matched, common.rows)
+            pass_all(self._cursors[0], common)
+            return common.pieces, common
         pending = _by_seal_time([cursor.slices(self._counts, most) for cursor in self._cursors])
-        return self._give(pending if self._complete else self._skip_excess(pending), most)
+        return self._give(pending if self._complete else self._skip_excess(pending), most), None
 
     def _skip_excess(self, pending: Sequence[Pending]) -> Sequence[Pending]:
         """Skip the oldest slices if more rows wait than a page keeps. Only rows that the page is to show count."""

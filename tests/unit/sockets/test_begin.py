@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.sockets.tail.begin import MOST_LAST, MOST_TOPICS, InvalidBegin, parse_begin
+from dashboard.sockets.tail.begin import MOST_LAST, MOST_TOPICS, InvalidBegin, decode_acknowledgement, parse_begin
 from eventstore.model.events import Position
 
 SINCE = datetime(2026, 1, 31, 9, 20, 39, tzinfo=UTC)
@@ -104,3 +104,23 @@ def test_nonsense_is_refused_with_a_sentence(said: Any) -> None:
 def test_somebody_must_say_what_to_watch_and_not_too_much_of_it(said: Any) -> None:
     with pytest.raises(InvalidBegin):
         parse_begin(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b'{"ack":7,"mark":"abc"}', (7, "abc")),
+        (b' { "mark": "\\u00fc", "ack": 0 } ', (0, "\u00fc")),
+        (b'{"ack":7}', None),
+        (b'{"ack":true,"mark":"abc"}', None),
+        (b'{"ack":7,"mark":null}', None),
+        (b'{"ack":7,"mark":"abc","begin":{}}', None),
+        (b'{"filter":"x"}', None),
+        (b"[7]", None),
+        (b"{", None),
+        (b'{"ack":7,"mark":"\xff"}', None),
+        (b"[" * 125, None),
+    ],
+)
+def test_an_acknowledgement_is_told_from_everything_else(text: bytes, told: tuple[int, str] | None) -> None:
+    assert decode_acknowledgement(text) == told

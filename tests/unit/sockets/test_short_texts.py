@@ -59,6 +59,19 @@ def test_a_short_text_is_taken_at_once(connection: Any, text: bytes) -> None:
     assert (connection.heard, connection.left) == ([(text, False)], [])
 
 
+def test_who_is_offered_a_connections_short_texts_may_leave_them_to_all_others(connection: Any) -> None:
+    offered: list[bytes] = []
+
+    def take(text: bytes) -> bool:
+        offered.append(text)
+        return text == b"mine"
+
+    short_texts.offer_to(connection, take)
+    for text in (b"mine", b"not mine"):
+        connection.dataReceived(frame(text))
+    assert (offered, connection.heard) == ([b"mine", b"not mine"], [(b"not mine", False)])
+
+
 @pytest.mark.parametrize(
     ("data", "heard"),
     [

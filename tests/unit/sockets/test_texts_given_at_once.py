@@ -66,14 +66,14 @@ def connected() -> Iterator[Connected]:
 
 
 def test_a_frame_that_the_system_takes_is_gone_at_once(connected: Connected) -> None:
-    _give(connected.transport, [_header(6), b"abc", b"", b"def"])
+    assert _give(connected.transport, [_header(6), b"abc", b"", b"def"])
     assert not connected.reactor.writers
     assert connected.receive(8) == _header(6) + b"abcdef"
 
 
 def test_the_rest_of_a_frame_follows_however_large_it_is(connected: Connected) -> None:
     parts = [random.Random(number).randbytes(700_000) for number in range(20)]
-    _give(connected.transport, parts)
+    assert not _give(connected.transport, parts), "a rest waits"
     assert connected.reactor.writers, "nobody reads so much at once"
     _give(connected.transport, [b"the next"])
     whole = b"".join(parts) + b"the next"

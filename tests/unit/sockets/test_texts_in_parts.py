@@ -1,5 +1,6 @@
 """A text in parts becomes the frame that autobahn writes of the whole text."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -54,14 +55,14 @@ def written_by_autobahn(text: bytes) -> bytes:
 def test_it_is_the_frame_of_the_whole_text(size: int) -> None:
     text = ("ü" * size)[: size // 2].encode().ljust(size, b"x")
     protocol = Protocol()
-    texts_in_parts._write(protocol, [text[:3], text[3:]])
+    texts_in_parts.write(protocol, [text[:3], text[3:]])
     assert protocol.transport.written == written_by_autobahn(text)
 
 
 def test_on_a_connection_that_is_closed_it_fails_as_any_text_does() -> None:
     protocol = Protocol(WebSocketServerProtocol.STATE_CLOSED)
     with pytest.raises(Disconnected):
-        texts_in_parts._write(protocol, [b"x"])
+        texts_in_parts.write(protocol, [b"x"])
     assert protocol.transport.written == b""
 
 
@@ -78,24 +79,28 @@ def test_on_a_connection_that_is_closed_it_fails_as_any_text_does() -> None:
 def test_where_autobahn_does_more_with_it_it_writes_the_whole_text_itself(given: dict[str, Any]) -> None:
     protocol = Protocol()
     vars(protocol).update(given)
-    texts_in_parts._write(protocol, [b"ab", b"c"])
+    texts_in_parts.write(protocol, [b"ab", b"c"])
     assert (protocol.by_itself, protocol.transport.written) == ([b"abc"], b"")
 
 
 def test_where_autobahn_has_other_names_for_that_it_writes_the_whole_text_itself() -> None:
     protocol = Protocol()
     del protocol._perMessageCompress
-    texts_in_parts._write(protocol, [b"ab", b"c"])
+    texts_in_parts.write(protocol, [b"ab", b"c"])
     assert (protocol.by_itself, protocol.transport.written) == ([b"abc"], b"")
 
 
-def test_what_daphne_is_told_to_send_goes_this_way_on_a_connection_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_is_told_its_connection_and_writes_to_it_what_daphne_would(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WebSocketProtocol, "serverSend", WebSocketProtocol.serverSend)
+    found: list[Any] = []
 
-    async def nothing(*_: Any) -> None:
-        """An application."""
+    async def ask(scope: Any, *_: Any) -> None:
+        found.append(await texts_in_parts.connection_of(scope))
 
-    texts_in_parts.taking_texts_in_parts(nothing)
+    async def send(message: dict[str, Any]) -> None:
+        connection.handle_reply(message)
+
+    application = texts_in_parts.taking_texts_in_parts(ask)
     factory = WebSocketFactory(None, protocols=[])
     factory.protocol = WebSocketProtocol
     factory.setProtocolOptions(maxMessagePayloadSize=1_000_000)
@@ -103,7 +108,17 @@ def test_what_daphne_is_told_to_send_goes_this_way_on_a_connection_of_its_own(mo
     connection.factory, connection.client_addr = factory, None
     WebSocketServerProtocol._connectionMade(connection)
     connection.state, connection.transport = WebSocketServerProtocol.STATE_OPEN, Transport()
-    for text in (texts_in_parts.TextInParts([b"ab", b"c"]), "abc"):
-        connection.handle_reply({"type": "websocket.send", "text": text})
+
+    async def work() -> None:
+        await application({}, None, send)
+
+    asyncio.run(work())
+    assert found == [connection] and not connection.transport.written
+    texts_in_parts.write(connection, [b"ab", b"c"])
+    connection.handle_reply({"type": "websocket.send", "text": "abc"})
     assert connection.transport.written == 2 * written_by_autobahn(b"abc")
     assert texts_in_parts._is_plain(connection, 3)
+
+
+def test_a_server_that_takes_no_texts_in_parts_has_no_connection_to_tell() -> None:
+    assert asyncio.run(texts_in_parts.connection_of({"extensions": None})) is None

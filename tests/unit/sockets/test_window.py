@@ -13,7 +13,7 @@ from dashboard.running import memory
 from dashboard.sockets.tail import pace, sender
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.sender import FrameSender
-from dashboard.sockets.tail.window import FIRST_ROOM, LATE, MOST_ROOM, MOST_UNACKNOWLEDGED, Window
+from dashboard.sockets.tail.window import FIRST_ROOM, LATE, MARKS_AT_ONCE, MOST_ROOM, MOST_UNACKNOWLEDGED, Window
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
@@ -38,6 +38,13 @@ def test_with_three_frames_on_their_way_there_is_no_fourth_however_small() -> No
     assert not window.fits()
     assert window.acknowledge(1, marks[0], 0.1)
     assert window.fits()
+
+
+def test_marks_are_random_texts_of_twelve_characters() -> None:
+    window = Window()
+    marks = [window.send(1, 0.0) for _ in range(3 * MARKS_AT_ONCE)]
+    assert len(set(marks)) == len(marks)
+    assert {len(mark) for mark in marks} == {12}
 
 
 def test_there_is_room_for_what_was_acknowledged_up_to_a_bound() -> None:

@@ -1,0 +1,100 @@
+"""What pages take that stand at the same place, made once for all of them.
+
+A thousand pages of a topic with the same filter stand before one of a few chunks and go on to the newest. What lies in
+between, and the text that is made of it, is the same for all of them.
+"""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from eventstore.tail.filter_result import NOTHING, RingFilter, nothing_of
+from eventstore.tail.pieces import Chunk, Piece, Slice
+from eventstore.tail.ring import Ring
+from eventstore.tail.subscriber.cursor import TailCursor
+from eventstore.tail.subscriber.pending_slice import PendingSlice
+from eventstore.tail.take_bounds import TakeBounds
+
+MOST_KEPT = 16
+"""Of one filter. Those that end before the newest chunk are dropped once another is made."""
+MOST_BYTES = 256 * 1024
+"""Of the payloads that one shows. What is kept beside the ring is bounded by it."""
+MOST_CHUNKS = 50
+T = TypeVar("T")
+
+
+class CommonTake:
+    """All slices from one chunk to another: their pieces, and what passing them counts.
+
+    ``to`` is the last chunk, and ``passed`` a slice that stands for all of them. ``rows`` and ``bytes`` are of what is shown.
+    """
+
+    __slots__ = ("_lock", "_made", "bytes", "passed", "pieces", "rows", "to")
+
+    def __init__(self, slices: Sequence[Slice], to: Chunk) -> None:
+        self.to = to
+        self.pieces = [part.piece for part in slices if part.rows]
+        self.rows, self.bytes = sum(part.rows for part in slices), sum(part.bytes for part in slices)
+        self.passed = Slice(
+            piece=NOTHING,
+            start=0,
+            end=sum(part.end - part.start for part in slices),
+            matched=sum(part.matched for part in slices),
+            bytes=self.bytes,
+            tokens={partition: token for part in slices for partition, token in part.tokens.items()},
+        )
+        self._lock = threading.Lock()
+        self._made: dict[Hashable, object] = {}
+
+    def made(self, key: Hashable, make: Callable[[Sequence[Piece]], T]) -> T:
+        """Return what ``make`` makes of the pieces, once for this key, which must always come with the same ``make``."""
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = make(self.pieces)
+            return self._made[key]  # type: ignore[return-value]  # what this key's make made
+
+
+class CommonTakes:
+    """Those of one filter that end with the newest chunk, by the number of the chunk that they begin with."""
+
+    __slots__ = ("_newest",)
+
+    def __init__(self) -> None:
+        self._newest: tuple[int, dict[int, CommonTake]] = (-1, {})
+
+    def of(self, ring_filter: RingFilter, ring: Ring, number: int) -> CommonTake | None:
+        """Return what lies from chunk ``number`` to the newest one; ``None`` if that is too much to keep, or partly gone."""
+        newest = ring.next_number - 1
+        if self._newest[0] != newest:
+            self._newest = newest, {}
+        takes = self._newest[1]
+        if (found := takes.get(number)) is not None:
+            return found
+        if not 0 <= newest - number < MOST_CHUNKS or len(takes) >= MOST_KEPT:
+            return None
+        since = ring.since(number, newest + 1 - number)
+        slices = [part for chunk in since.chunks for part in _slices(ring_filter, chunk)]
+        if since.gone or sum(part.bytes for part in slices) > MOST_BYTES:
+            return None
+        return takes.setdefault(number, CommonTake(slices, since.chunks[-1]))
+
+
+_of_filters: WeakKeyDictionary[RingFilter, CommonTakes] = WeakKeyDictionary()
+
+
+def common_take(cursor: TailCursor, most: TakeBounds) -> CommonTake | None:
+    """Return all that waits for a page that watches only this, if it takes that at once; ``pass_all`` then passes it."""
+    if cursor.number is None or cursor.passed_slices or cursor.is_behind or not cursor.has_pending:
+        return None
+    takes = _of_filters.get(cursor.ring_filter) or _of_filters.setdefault(cursor.ring_filter, CommonTakes())
+    take = takes.of(cursor.ring_filter, cursor.tail.ring, cursor.number)
+    return None if take is None or most.are_passed(take.rows, take.bytes) else take
+
+
+def pass_all(cursor: TailCursor, take: CommonTake) -> None:
+    cursor.advance(PendingSlice(cursor, take.to, take.passed, True, False))
+
+
+def _slices(ring_filter: RingFilter, chunk: Chunk) -> Sequence[Slice]:
+    return ring_filter.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
