@@ -4,7 +4,6 @@ A row for each event would cost a hundred bytes and a walk down a tree. In a blo
 them for its ids, which do not compress, and a block is one row. The last block of a partition is written again as it fills.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -13,6 +12,7 @@ from typing import Any, overload
 
 import msgspec
 
+from eventstore.index.tables.packing import pack, unpack
 from eventstore.index.tables.texts import PackedTexts, pack_uuids, together, unpack_uuid
 from eventstore.model.events import NO_TIME
 
@@ -22,8 +22,6 @@ to compress."""
 UNREADABLE = 1
 TIMELESS = (NO_TIME - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 """The number that stands for ``NO_TIME`` in the columns, and wherever else times are microseconds since 1970."""
-QUICK = 1
-"""zlib's fastest level. The next ones take twice the time to save a few percent."""
 
 Values = list[tuple[int, str]]
 Block = tuple[int, str, bytes]
@@ -84,14 +82,10 @@ _IDS = ("ids", "correlations", "causations")
 _NOTHING: dict[str, str | int] = dict.fromkeys(_LISTS, 0) | {"schemas": "", "originals": ""}
 """The value at every place of a column that is empty."""
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder()
-
 
 def encoded(columns: Columns) -> bytes:
     """Pack the columns into a block's data. Other threads run while it is compressed."""
-    packed = [_packed(name, getattr(columns, name)) for name in _LISTS]
-    return zlib.compress(_encoder.encode([*packed, columns.values]), QUICK)
+    return pack([_packed(name, getattr(columns, name)) for name in _LISTS], columns.values)
 
 
 def blocks_of(tail: Columns, first: int, columns: Columns) -> tuple[Sequence[Block], Columns]:
@@ -123,7 +117,7 @@ def opened(data: bytes) -> Columns:
 
     The text of a UUID is made only when it is read.
     """
-    *packed, values = _decoder.decode(zlib.decompress(data))
+    packed, values = unpack(data)
     count = len(packed[0])
     lists: dict[str, Any] = {name: _unpacked(name, column, count) for name, column in zip(_LISTS, packed, strict=True)}
     return Columns(**lists, values={place: [(n, text) for n, text in found] for place, found in values.items()})
@@ -131,19 +125,19 @@ def opened(data: bytes) -> Columns:
 
 def with_values(data: bytes, values: Mapping[int, Values]) -> bytes:
     """Return the block's data with these searchable values in place of its own. Its columns are not taken apart."""
-    *packed, _ = _decoder.decode(zlib.decompress(data))
-    return zlib.compress(_encoder.encode([*packed, values]), QUICK)
+    packed, _ = unpack(data)
+    return pack(packed, values)
 
 
 def tokens_of(data: bytes) -> list[str]:
     """Return only the tokens of a block."""
-    tokens: list[str] = _decoder.decode(zlib.decompress(data))[0]
+    tokens: list[str] = unpack(data)[0][0]
     return tokens
 
 
 def ids_of(data: bytes) -> list[str]:
     """Return only the event ids of a block."""
-    packed = _decoder.decode(zlib.decompress(data))[_LISTS.index("ids")]
+    packed = unpack(data)[0][_LISTS.index("ids")]
     return list(_unpacked_ids(packed))
 
 

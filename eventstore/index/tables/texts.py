@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import overload
 
+UUID_BYTES = 16
 _UUID = 36
 _DASHES = (8, 13, 18, 23)
 

@@ -1,14 +1,18 @@
 """Pointers in blocks: whatever the columns hold comes back, in about the bytes that its ids need."""
 
+import zlib
+from contextlib import suppress
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, blocks_of, decoded, encoded, tokens_of
+from eventstore.index.tables.packing import unpack
 from tests.hostile import NAMES
 
 WHOLE = 1 << 62
@@ -56,6 +60,12 @@ def columns_of(ids: list[str], **others: Any) -> Columns:
 @given(any_columns())
 def test_any_columns_come_back_as_they_were(columns: Columns) -> None:
     assert decoded(encoded(columns)) == columns
+
+
+@given(any_columns())
+def test_blocks_that_earlier_versions_packed_are_read(columns: Columns) -> None:
+    packed, values = unpack(encoded(columns))
+    assert decoded(zlib.compress(msgspec.msgpack.encode([*packed, values]))) == columns
 
 
 @given(any_columns(least=1))
@@ -144,3 +154,34 @@ def test_a_full_block_of_ordinary_events_costs_little_more_than_its_ids() -> Non
         sizes=[450 + chance.randrange(100) for _ in range(FULL)],
     )
     assert len(encoded(block)) < FULL * (2 * 16 + 24)
+
+
+@pytest.mark.parametrize("tokens", [["1112", "11213", "3"], ["a ", "b"], [" a", "b"], ["é", "e"], ["", ""], ["", "1"]])
+def test_tokens_of_any_lengths_come_back(tokens: list[str]) -> None:
+    whole = columns_of(["x"] * len(tokens), tokens=tokens)
+    assert decoded(encoded(whole)) == whole
+    assert tokens_of(encoded(whole)) == tokens
+
+
+def from_the_time(chance: Random, number: int) -> UUID:
+    """One of version 7: it begins with the milliseconds."""
+    return UUID(int=(1_700_000_000_000 + number) << 80 | 7 << 76 | 2 << 62 | chance.getrandbits(60))
+
+
+def test_uuids_that_begin_alike_or_repeat_are_compressed() -> None:
+    chance = Random(7)
+    ids = [str(from_the_time(chance, number)) for number in range(FULL)]
+    ordered = columns_of(ids)
+    repeated = columns_of([str(UUID(int=chance.getrandbits(128))) for _ in range(FULL)], causations=["", *ids[1:]])
+    repeated.correlations = repeated.ids
+    for block, allowed in (ordered, 13), (repeated, 2 * 16):
+        assert decoded(encoded(block)) == block
+        assert len(encoded(block)) < FULL * allowed
+
+
+def test_damaged_blocks_are_said_to_be() -> None:
+    data = encoded(columns_of([str(uuid4()) for _ in range(FULL)]))
+    for place in range(0, len(data), 61):
+        with suppress(zlib.error, msgspec.MsgspecError, ValueError, TypeError, IndexError):
+            decoded(data[:place])
+            decoded(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
