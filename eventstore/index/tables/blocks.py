@@ -1,6 +1,6 @@
 """Pack the pointers of up to ``FULL`` consecutive events of a partition into a block: column by column, compressed.
 
-A row for each event would cost a hundred bytes and a walk down a tree. In a block, an event costs some sixty bytes, most of
+A row for each event would cost a hundred bytes and a walk down a tree. In a block, an event costs some 45 bytes, most of
 them for its ids, which do not compress, and a block is one row. The last block of a partition is written again as it fills.
 """
 
