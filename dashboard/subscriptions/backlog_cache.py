@@ -54,15 +54,19 @@ class Soon(Generic[T]):
         self._lock = threading.Lock()
         self._going_on: Future[T] | None = None
 
-    def result(self) -> T | None:
-        """What comes of it; ``None`` if it takes longer than ``PATIENCE``, and goes on."""
+    def begin(self) -> Future[T]:
+        """Do it, unless it is being done."""
         with self._lock:
             if self._going_on is None:
                 self._going_on = self._pool.submit(self._do)
-            going_on = self._going_on
+            return self._going_on
+
+    def result(self, until: float | None = None) -> T | None:
+        """What comes of it; ``None`` if it takes longer than ``PATIENCE``, or until then (monotonic seconds), and goes on."""
+        going_on = self.begin()
         try:
             with waiting():
-                return going_on.result(timeout=PATIENCE)
+                return going_on.result(timeout=PATIENCE if until is None else max(0.0, until - time.monotonic()))
         except NotYet:
             return None
 
@@ -152,11 +156,14 @@ def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable |
     try:
         if not are_many():
             return gathered(), None
-        if (found := cache.fresh or cache.soon.result() or cache.lately) is not None:
+        until = time.monotonic() + PATIENCE
+        if cache.before is None and cache.fresh is None:
+            cache.stored_soon.begin()  # there is no time for one after the other
+        if (found := cache.fresh or cache.soon.result(until) or cache.lately) is not None:
             return _noted(found), None
     except StoreUnreachable as error:
         return last_known(), error
-    before = cache.before or cache.stored_soon.result()
+    before = cache.before or cache.stored_soon.result(until)
     return (None if before is None else seen_of(_asked_for(before))), None
 
 

@@ -1,5 +1,6 @@
 """Aggregates: search results, the types, and the story of one aggregate."""
 
+import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
@@ -59,8 +60,8 @@ MOST_UNREADABLE = 5
 """Unreadable messages with the aggregate's id as key that its page names."""
 MOST_TOPICS = 6
 """Topics whose payloads can be searched if nothing was found."""
-READ_WITHIN = 0.15
-"""Seconds that the page waits for the store's payloads. It then says that they are being read, and fills them in."""
+READ_WITHIN, LEAST_WITHIN = 0.15, 0.02
+"""Seconds that the page waits for the store's payloads, from its request on, and at least. It then fills them in."""
 WHOLE = "whole"
 """In the query of the page that waits for all payloads."""
 
@@ -116,14 +117,13 @@ def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str
     """The address of the only thing that was found; empty if there are several or none."""
     if hits is None or len(subscriptions) > 1 or (hits and subscriptions):
         return ""
-    if not subscriptions:
-        return hits.only()
-    return reverse("subscription", args=[subscriptions[0].topic.name, subscriptions[0].subscription.name])
+    found = subscriptions[0] if subscriptions else None
+    return hits.only() if found is None else reverse("subscription", args=[found.topic.name, found.subscription.name])
 
 
 @page("browse")
 def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
-    profile = profile_of(request)
+    begun, profile = time.monotonic(), profile_of(request)
     aggregate = desk().index.aggregate(type, given_id(type, id, profile))
     if aggregate is None:
         return problem(request, unknown_aggregate(type, id, profile))
@@ -134,7 +134,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     figures = figures_for(topics)
     entered = filter_form.entered_filter(request, asked_of(figures), topics=topics)
     part = wants_fragment(request) and WHOLE not in request.GET
-    events, filtered = _events(request, aggregate, entered)
+    events, filtered = _events(request, aggregate, entered, begun)
     selected = _selected(request, aggregate, events.items)
     _note_look(request, profile, aggregate, selected, part=part)
     lines = [build_line(row, profile) for row in events.items]
@@ -191,7 +191,7 @@ def _note_look(
 
 
 def _events(
-    request: HttpRequest, aggregate: Aggregate, entered: EnteredFilter
+    request: HttpRequest, aggregate: Aggregate, entered: EnteredFilter, begun: float
 ) -> tuple[Page[Row], FilteredStream[Row] | None]:
     """One page of the aggregate's events. If they are filtered, also what the filter went through."""
     page_token = page_token_of(request)
@@ -199,7 +199,8 @@ def _events(
         return Page(items=()), None  # the whole stream would look like a result
     streams = desk().streams
     if entered.filter is None:
-        within = None if wants_fragment(request) or WHOLE in request.GET else READ_WITHIN
+        waits = wants_fragment(request) or WHOLE in request.GET
+        within = None if waits else max(LEAST_WITHIN, begun + READ_WITHIN - time.monotonic())
         return streams.stream(aggregate.type, aggregate.id, page_token=page_token, limit=_page_size(), within=within), None
     filtered = streams.filtered_stream(aggregate.type, aggregate.id, entered.filter, page_token=page_token, limit=_page_size())
     return Page(items=filtered.rows, older=filtered.older), filtered
