@@ -1,5 +1,6 @@
 """Opening each page again and again, in a process of its own."""
 
+import gc
 import math
 import os
 import re
@@ -153,6 +154,7 @@ def _unknown(browser: "Client", pages: Mapping[str, str]) -> dict[str, list[floa
     for name, url in pages.items():
         for _ in range(UNKNOWN):
             close()
+            gc.collect()  # a process that was just started has nothing of earlier ones
             BacklogRow.objects.all().delete()
             spent.setdefault(name, []).append(_milliseconds(partial(_get, browser, url)))
     close()
@@ -215,8 +217,6 @@ def _set_up(data: str) -> None:
 
 def _load_as_served() -> None:
     """Load what a web process has loaded before its first request, and keep it from the garbage collector, as there."""
-    import gc
-
     from dashboard.management.loading import load_for_children
     from dashboard.running import memory
 

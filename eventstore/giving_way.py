@@ -3,12 +3,17 @@ the store about thousands of topics, the one that renders a page would get its t
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MOST_SECONDS = 0.05
 """For so long one small piece of work gives way: it goes on, however many pages are asked for."""
+A_PORTION = 20
+"""Things, each of which takes a tenth of a millisecond."""
 
 
 class Answers:
@@ -17,6 +22,7 @@ class Answers:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._here: ContextVar[bool] = ContextVar("answering", default=False)
+        self._is_behind: ContextVar[bool] = ContextVar("behind", default=False)
         self._count = 0
 
     @contextmanager
@@ -34,15 +40,31 @@ class Answers:
         with self._with(here=False):
             yield
 
+    @contextmanager
+    def behind(self) -> Iterator[None]:
+        """In here, and in threads that run in a copy of this context, is work that gives way. Elsewhere nothing does."""
+        token = self._is_behind.set(True)
+        try:
+            yield
+        finally:
+            self._is_behind.reset(token)
+
     def give_way(self) -> None:
         """Wait until no answer is worked on, or for ``MOST_SECONDS``. To be called between small pieces of work, with no lock
         held."""
-        if not self._count:
+        if not self._count or not self._is_behind.get():
             return
         until = time.monotonic() + MOST_SECONDS
         with self._changed:
             while self._count and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
+
+    def in_portions(self, things: Iterable[T]) -> Iterator[T]:
+        """Yield these, and give way before each ``A_PORTION``."""
+        for number, thing in enumerate(things):
+            if number % A_PORTION == 0:
+                self.give_way()
+            yield thing
 
     @contextmanager
     def _with(self, *, here: bool) -> Iterator[None]:
@@ -62,4 +84,5 @@ class Answers:
 
 
 _of_process = Answers()
-answering, waiting, give_way = _of_process.answering, _of_process.waiting, _of_process.give_way
+answering, waiting, behind = _of_process.answering, _of_process.waiting, _of_process.behind
+give_way, in_portions = _of_process.give_way, _of_process.in_portions

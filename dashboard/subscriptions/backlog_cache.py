@@ -24,7 +24,7 @@ from dashboard.subscriptions.backlog_lines import BacklogSnapshot, Line, severit
 from dashboard.web import place_counts, store_health
 from eventstore.backlogs import AllBacklogs
 from eventstore.extent import asked_once
-from eventstore.giving_way import waiting
+from eventstore.giving_way import behind, waiting
 from eventstore.model import EventStoreError, StoreUnreachable
 
 __all__ = ["BacklogSnapshot", "Line", "severity_key"]
@@ -72,7 +72,8 @@ class Soon(Generic[T]):
 
     def _do(self) -> T:
         try:
-            return self._work()
+            with behind():
+                return self._work()
         finally:
             connections.close_all()
             with self._lock:

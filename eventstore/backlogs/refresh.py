@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 
 from django.utils import timezone
@@ -26,8 +27,6 @@ from eventstore.subscriptions import Backlog
 from eventstore.subscriptions.face import SubscriptionFace
 
 TOPICS_A_PIECE = 25
-MANY_TOPICS = 100
-"""Of so many no page waits for all answers: asking gives way to pages."""
 RENEW_SECONDS = 3.0
 HEARD_SECONDS = 0.2
 """While the store is slow: how often to see whether this is to stop."""
@@ -65,8 +64,7 @@ def found_in(
     topics = log.topics() if subscriptions.supported else []
     before = {one.topic.name: one for one in known}
     for asked in _in_pieces(_answers(log, subscriptions, topics, lease, is_stopped)):
-        if len(topics) >= MANY_TOPICS:
-            give_way()
+        give_way()
         yield _counted(subscriptions, asked, before)
 
 
@@ -98,8 +96,7 @@ def _side_by_side(subscriptions: SubscriptionFace, topics: Sequence[Topic], para
     after the other."""
     pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="backlogs")
     try:
-        ask = _ask_behind_pages if len(topics) >= MANY_TOPICS else _ask
-        left: set[Future[Asked | None]] = {pool.submit(ask, subscriptions, topic) for topic in topics}
+        left: set[Future[Asked | None]] = {pool.submit(copy_context().run, _ask, subscriptions, topic) for topic in topics}
         while left:
             done, left = wait(left, timeout=HEARD_SECONDS, return_when=FIRST_COMPLETED)
             yield from [each.result() for each in done] or [None]
@@ -107,12 +104,8 @@ def _side_by_side(subscriptions: SubscriptionFace, topics: Sequence[Topic], para
         pool.shutdown(wait=not is_stopped(), cancel_futures=True)
 
 
-def _ask_behind_pages(subscriptions: SubscriptionFace, topic: Topic) -> Asked | None:
-    give_way()
-    return _ask(subscriptions, topic)
-
-
 def _ask(subscriptions: SubscriptionFace, topic: Topic) -> Asked | None:
+    give_way()
     try:
         return Asked(topic=topic, answer=subscriptions.of_topic(topic.name))
     except StoreUnreachable:

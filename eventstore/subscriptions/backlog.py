@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from django.utils import timezone
 
+from eventstore.giving_way import in_portions
 from eventstore.model.events import NO_TIME, Position
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities
 from eventstore.subscriptions.counting import Behind, Waits, count_behind, is_fresh
@@ -89,7 +90,7 @@ def backlogs_of(
         _backlog(
             subscription, capabilities, seen, found, _signs(subscription, capabilities, stuck_after, seen, is_external, now)
         )
-        for (subscription, seen), found in zip(told, behind, strict=True)
+        for (subscription, seen), found in in_portions(zip(told, behind, strict=True))
     ]
 
 

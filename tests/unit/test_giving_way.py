@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 
 import pytest
 
@@ -26,7 +27,8 @@ def behind(answers: Answers) -> Iterator[threading.Event]:
     went_on = threading.Event()
 
     def work() -> None:
-        answers.give_way()
+        with answers.behind():
+            answers.give_way()
         went_on.set()
 
     thread = threading.Thread(target=work)
@@ -37,9 +39,40 @@ def behind(answers: Answers) -> Iterator[threading.Event]:
 
 
 def test_nobody_gives_way_to_nobody(answers: Answers) -> None:
-    answers.give_way()
-    with answers.waiting():
+    with answers.behind():
         answers.give_way()
+        with answers.waiting():
+            answers.give_way()
+
+
+def test_only_work_behind_gives_way(answers: Answers) -> None:
+    with answers.answering():
+        answers.give_way()
+
+
+def test_threads_of_work_behind_give_way_too(answers: Answers) -> None:
+    went_on = threading.Event()
+
+    def work() -> None:
+        answers.give_way()
+        went_on.set()
+
+    with answers.answering():
+        with answers.behind():
+            context = copy_context()
+        thread = threading.Thread(target=context.run, args=(work,))
+        thread.start()
+        assert not went_on.wait(MOMENT)
+    assert went_on.wait(LONG)
+    thread.join()
+
+
+@pytest.mark.parametrize(("things", "times"), [(0, 0), (1, 1), (20, 1), (21, 2)])
+def test_things_are_all_there_in_portions(answers: Answers, monkeypatch: pytest.MonkeyPatch, things: int, times: int) -> None:
+    given_way: list[bool] = []
+    monkeypatch.setattr(answers, "give_way", lambda: given_way.append(True))
+    assert list(answers.in_portions(range(things))) == list(range(things))
+    assert len(given_way) == times
 
 
 def test_work_goes_on_once_the_last_answer_is_given(answers: Answers) -> None:
@@ -54,7 +87,8 @@ def test_work_goes_on_once_the_last_answer_is_given(answers: Answers) -> None:
 def test_an_answer_that_failed_is_given_too(answers: Answers) -> None:
     with pytest.raises(ValueError, match="no"), answers.answering():
         raise ValueError("no")
-    answers.give_way()
+    with answers.behind():
+        answers.give_way()
 
 
 def test_what_waits_within_another_thread_does_not_count(answers: Answers) -> None:
@@ -72,5 +106,5 @@ def test_what_waits_within_another_thread_does_not_count(answers: Answers) -> No
 
 def test_work_goes_on_a_little_however_long_an_answer_takes(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(giving_way, "MOST_SECONDS", MOMENT)
-    with answers.answering():
+    with answers.answering(), answers.behind():
         answers.give_way()

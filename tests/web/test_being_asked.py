@@ -17,6 +17,7 @@ from dashboard.web.place_counts import PlaceCounts
 from eventstore.backlogs import AllBacklogs
 from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import parse_config
+from eventstore.giving_way import _of_process
 from eventstore.model.errors import StoreUnreachable
 from tests.web.desk import Answer, Desk, attribute, text
 from tests.web.limits import access, scope
@@ -249,3 +250,8 @@ def test_what_was_found_before_a_change_is_not_kept_however_late_the_change_is_n
     cache.gathered()
     threads[0].join(60)
     assert cache.fresh is None
+
+
+def test_what_is_done_behind_pages_gives_way_to_them(desk: Desk) -> None:
+    assert backlog_cache.Soon(_of_process._is_behind.get).begin().result(60)
+    assert not _of_process._is_behind.get()

@@ -17,6 +17,7 @@ from eventstore.drivers.pulsar.positions import unbatched, whole_entry
 from eventstore.drivers.pulsar.subscriptions.kinds import kind_of, own_kind
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries, instant
 from eventstore.drivers.pulsar.topics import KnownTopic
+from eventstore.giving_way import in_portions
 from eventstore.model.cursor_moves import CursorPlace
 from eventstore.model.errors import StoresOwn, StoreUnreachable
 from eventstore.model.events import Position
@@ -63,7 +64,8 @@ def as_told(
         _Partition(entries, known, number, told, inside)
         for number, (told, inside) in enumerate(zip(statistics, internals, strict=True))
     ]
-    return [_subscription(known, name, statistics, [part.cursor(name) for part in parts]) for name in sorted(names)]
+    portions = in_portions(sorted(names))
+    return [_subscription(known, name, statistics, [part.cursor(name) for part in parts]) for name in portions]
 
 
 def named(told: Sequence[Subscription], known: KnownTopic, name: str) -> Subscription:
