@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
+from eventstore.giving_way import behind, waiting
 from eventstore.model.events import Message, Position
 
 Read = Callable[[Sequence[Position]], Mapping[Position, Message]]
@@ -27,7 +28,8 @@ class ReadingOn:
         if found is mine:
             threading.Thread(target=self._settle, args=(key, positions, mine), name="reading on", daemon=True).start()
         try:
-            return found.result(timeout=within)
+            with waiting():
+                return found.result(timeout=within)
         except NotYet:
             if found.done():  # the store's own timeout
                 raise
@@ -37,7 +39,8 @@ class ReadingOn:
         self, key: frozenset[Position], positions: Sequence[Position], found: Future[Mapping[Position, Message]]
     ) -> None:
         try:
-            read: Mapping[Position, Message] = self._read(positions)
+            with behind():
+                read: Mapping[Position, Message] = self._read(positions)
             failed: BaseException | None = None
         except BaseException as error:  # noqa: BLE001 - whatever it is, who waits for the result gets it
             read, failed = {}, error

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from eventstore.drivers.pulsar.client import parallel
+from eventstore.giving_way import _of_process
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, Position
 from eventstore.streams.reading_on import ReadingOn
@@ -50,3 +52,16 @@ def test_a_failure_is_told_to_who_waits_for_it_and_the_next_one_tries_anew() -> 
             reading.read(PLACES, within=LONG)
     slow.error = None
     assert reading.read(PLACES, within=LONG) == {}
+
+
+def test_what_goes_on_gives_way_to_the_page_in_all_of_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[bool] = []
+    monkeypatch.setattr(parallel, "give_way", lambda: found.append(_of_process._is_behind.get()))
+
+    def read(positions: Sequence[Position]) -> Mapping[Position, Message]:
+        parallel.in_parallel(str, positions)
+        return {}
+
+    assert ReadingOn(read).read(PLACES, within=LONG) == {}
+    parallel.in_parallel(str, PLACES)
+    assert found == [True, True, False, False]

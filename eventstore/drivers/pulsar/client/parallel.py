@@ -9,9 +9,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from eventstore.drivers.pulsar.positions import Place, place_of
+from eventstore.giving_way import give_way
 from eventstore.model.events import Position
 
 MAX_PARALLEL = 8
@@ -33,7 +35,8 @@ class ReaderThreads:
         self._pool: ThreadPoolExecutor | None = None
 
     def map(self, do: Callable[[Given], Found], items: Sequence[Given]) -> Iterator[Found]:
-        return self._there().map(do, items)
+        contexts = [copy_context() for _ in items]
+        return self._there().map(lambda item, context: context.run(_giving_way, do, item), items, contexts)
 
     def forget(self) -> None:
         """Start anew in a forked child, which has none of its parent's threads, and perhaps a locked lock."""
@@ -44,6 +47,11 @@ class ReaderThreads:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="pulsar-read")
             return self._pool
+
+
+def _giving_way(do: Callable[[Given], Found], item: Given) -> Found:
+    give_way()
+    return do(item)
 
 
 _threads = ReaderThreads()
