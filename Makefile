@@ -56,12 +56,11 @@ lint: install-dev
 	$(BIN)/lint-imports
 
 # A worker runs a file at a time, so that the file's tests share its fixtures; the longest file comes first (tests/scheduling.py).
-# Unit tests compute all the time: a worker for each of two processors. The others wait for processes half of the time, and there
-# are three workers (WORKERS=…). All workers share one broker and one PostgreSQL. Quick: property tests try a tenth of their
-# examples. Check names the ten tests that took longest: one that takes more than half a second is to be marked as slow, or made
-# faster.
+# Tests wait for processes and other threads now and then, and there are three workers for two processors (WORKERS=…). All share
+# one broker and one PostgreSQL. Quick: property tests try a tenth of their examples. Check names the ten tests that
+# took longest: one that takes more than half a second is to be marked as slow, or made faster.
 check: install-dev
-	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' -n 2 --dist loadfile --durations 10
+	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' -n $(WORKERS) --dist loadfile --durations 10
 
 # In CI a test that fails is run once more, and both outcomes are printed: on a shared machine one of 7,000 tests that wait for
 # other processes may wait in vain, and a change is not judged by that. Here it fails at once.

@@ -25,6 +25,7 @@ from tests.databases import database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.examples import examples
 from tests.lean_client import keep_middleware, record_no_templates
+from tests.lean_reports import tell_less
 from tests.run_servers import FIND, RunServers, finder
 from tests.scheduling import LongestFirst, import_own_share
 
@@ -63,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[FIND] = config.stash[OWNED].find
     else:
         config.stash[FIND] = finder(given[SOCKET])
+        tell_less(config)
     same_examples = os.environ.get("CI") == "true"  # a change is judged by what it does, not by chance
     hypothesis.settings.register_profile(
         "desk", deadline=None, derandomize=same_examples, max_examples=examples()

@@ -248,12 +248,15 @@ def test_the_focus_stays_where_it_is_while_the_overview_keeps_itself_fresh(
 ) -> None:
     context = open_context(chromium, session_cookie)
     page = context.new_page()
+    page.clock.install()
     page.goto(desk.url)
     for link in ("a[href='/anomalies/']", "[data-anomaly] a >> nth=1", "[data-lines] td a"):
         link_of_now = page.locator(f"#live {link}").first
         link_of_now.focus()
         where = link_of_now.get_attribute("href")
         page.evaluate("document.getElementById('live').dataset.old = 'yes'")
+        for seconds in (1, 5):  # it looks each half a second for what has been there for five
+            page.clock.fast_forward(1_000 * seconds)
         expect(page.locator("#live:not([data-old])")).to_have_count(1, timeout=20_000)
         expect(page.locator(f"#live {link}").first).to_be_focused()
         assert page.evaluate("document.activeElement.getAttribute('href')") == where

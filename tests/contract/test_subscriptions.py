@@ -11,7 +11,7 @@ from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import Consumer, Cursor, SubscriptionType
 from tests.contract.conftest import MakeTopic
-from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, texts
+from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, soon, texts
 from tests.parts import subscriptions_of
 
 EXCLUSIVE, FAILOVER = SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER
@@ -40,12 +40,12 @@ def receive_between(consumers: list[Consumer], count: int) -> list[list[bytes]]:
 
     def all_there() -> bool:
         for consumer, mine in zip(consumers, found, strict=True):
-            for message in consumer.receive(limit=3, timeout=0.2):
+            for message in consumer.receive(limit=3, timeout=0.05):
                 mine.append(message.payload)
                 consumer.acknowledge(message.position)
         return sum(map(len, found)) >= count
 
-    assert eventually(all_there)
+    assert soon(all_there)
     return found
 
 

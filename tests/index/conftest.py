@@ -15,6 +15,8 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_watch, "ASK_FOR_ENDS", 0.2)
     monkeypatch.setattr(indexer_module, "REBALANCE_SECONDS", 0.1)
     monkeypatch.setattr(assigned_partition, "LONGEST_TOLD", 0.5)
+    monkeypatch.setattr(assigned_partition, "FIRST_TROUBLE", 0.02)
+    monkeypatch.setattr(assigned_partition, "LONGEST_TROUBLE", 0.5)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from eventstore.index.writing.writer import write_prepared
 from eventstore.model.events import NO_TIME, Event, Message, NewMessage, Position, Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.model.progress import TroubledPartition
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.running_indexers import ENVELOPE, indexed, running
 from tests.indexing import event, index, pointers
 from tests.parts import StorageOver
@@ -97,7 +97,7 @@ def test_the_check_finds_no_difference_between_unknown_times() -> None:
     storage = StorageOver(Strange(lambda message: replace(message, published=NO_TIME)))
     published(storage, 5)
     with running(storage):
-        assert eventually(lambda: indexed() == 5)
+        assert soon(lambda: indexed() == 5)
     (report,) = check_topic(storage, Config(), Topic(name="documents"), lambda count: None, threading.Event())
     assert report.difference == ""
 
@@ -112,7 +112,7 @@ def test_an_event_that_cannot_be_prepared_is_indexed_as_unreadable(caplog: pytes
         return [()] * len(events)
 
     with running(storage, values_of=values_of):
-        assert eventually(lambda: indexed() == 20)
+        assert soon(lambda: indexed() == 20)
     assert [pointer.ordinal for pointer in pointers("documents") if pointer.unreadable] == [7]
     (report,) = check_topic(storage, Config(), Topic(name="documents"), lambda count: None, threading.Event(), values_of)
     assert report.difference == "", "the check prepares it as the indexer did"
@@ -133,8 +133,8 @@ def test_a_message_that_the_index_cannot_take_is_found_and_the_indexer_goes_on_b
     storage = DatabaseStorage()
     published(storage, 200)
     with running(storage):
-        assert eventually(lambda: indexed() == 200)
-        assert eventually(lambda: troubled() == [])
+        assert soon(lambda: indexed() == 200)
+        assert soon(lambda: troubled() == [])
     there = pointers("documents")
     assert [pointer.ordinal for pointer in there if pointer.unreadable] == [bad]
     sound = [pointer.event_id for pointer in there if not pointer.unreadable]
@@ -159,10 +159,10 @@ def test_a_partition_that_fails_again_and_again_is_named_with_its_position_and_r
     published(storage, 10)
     before = datetime.now(UTC)
     with running(storage):
-        assert eventually(lambda: indexed() == 10)
+        assert soon(lambda: indexed() == 10)
         broken.append("now")
         published(storage, 10)
-        assert eventually(lambda: troubled() != [])
+        assert soon(lambda: troubled() != [])
         (one,) = troubled()
         assert (one.topic, one.partition) == ("documents", 0)
         assert one.after is not None
@@ -171,7 +171,7 @@ def test_a_partition_that_fails_again_and_again_is_named_with_its_position_and_r
         assert before <= one.since <= datetime.now(UTC)
         assert indexed() == 10
         broken.clear()
-        assert eventually(lambda: (indexed(), troubled()) == (20, []))
+        assert soon(lambda: (indexed(), troubled()) == (20, []))
     assert SECRET not in caplog.text + one.reason
 
 
@@ -186,9 +186,9 @@ def test_a_partition_that_failed_without_a_new_message_works_again_once_it_is_re
     storage = StorageOver(Broken())
     storage.log.create_topic("documents")
     with running(storage):
-        assert eventually(lambda: troubled() != [])
+        assert soon(lambda: troubled() != [])
         broken.clear()
-        assert eventually(lambda: troubled() == [])
+        assert soon(lambda: troubled() == [])
 
 
 def test_an_indexer_that_takes_a_partition_over_keeps_since_when_it_has_failed() -> None:
@@ -201,7 +201,7 @@ def test_an_indexer_that_takes_a_partition_over_keeps_since_when_it_has_failed()
     storage = StorageOver(Strange(change))
     published(storage, 10)
     with running(storage):
-        assert eventually(lambda: troubled() != [])
+        assert soon(lambda: troubled() != [])
     (before,) = troubled()
     while tried.acquire(blocking=False):
         pass

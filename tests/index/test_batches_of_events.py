@@ -40,6 +40,7 @@ def difference(storage: DatabaseStorage) -> str:
     return report.difference
 
 
+@pytest.mark.usefixtures("in_a_hurry")
 @pytest.mark.parametrize(("messages", "batch"), [(60, 4), pytest.param(3_000, 50, marks=pytest.mark.soak, id="soak")])
 def test_of_random_batches_the_index_is_the_flat_list_though_its_writing_fails_again_and_again(
     storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch, messages: int, batch: int

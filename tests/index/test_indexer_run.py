@@ -24,7 +24,7 @@ from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Event, Message, NewMessage, Position, Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.subscriptions.counting import is_fresh
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.running_indexers import RefusingAtFirst, following, indexed, owners, published, running
 from tests.parts import StorageOver
 
@@ -67,7 +67,7 @@ def test_a_refusal_while_looking_for_topics_is_waited_out() -> None:
     storage = StorageOver(RefusingAtFirst())
     published(storage, 3)
     with running(storage):
-        assert eventually(lambda: indexed() == 3)
+        assert soon(lambda: indexed() == 3)
 
 
 def test_silence_before_the_end_is_not_being_caught_up() -> None:
@@ -146,7 +146,7 @@ def test_many_partitions_are_served_by_few_threads() -> None:
     published(storage, 200, topic="permits", partitions=60)
     before = threading.active_count()
     with running(storage, threads=3):
-        assert eventually(lambda: (indexed(), indexed("permits")) == (200, 200))
+        assert soon(lambda: (indexed(), indexed("permits")) == (200, 200))
         assert threading.active_count() <= before + 6  # three readers, the watch, the blocks, the news
 
 
@@ -158,7 +158,7 @@ def test_a_partition_that_fails_is_opened_again_and_the_others_go_on_meanwhile(m
         with running(storage):
             whole = [end.last for end in storage.log.ends(topic)]
             assert all(whole)
-            assert eventually(lambda topic=topic: indexed(topic) == 100)  # type: ignore[misc]
+            assert soon(lambda topic=topic: indexed(topic) == 100)  # type: ignore[misc]
         assert storage.log.times == 0
 
 
@@ -213,7 +213,7 @@ def test_a_stream_that_never_pauses_is_fresh(monkeypatch: pytest.MonkeyPatch) ->
     try:
         with running(storage):
             begun = timezone.now()
-            assert eventually(lambda: _caught_up_since(begun + timedelta(seconds=1)))
+            assert soon(lambda: _caught_up_since(begun + timedelta(seconds=1)))
     finally:
         ended.set()
         thread.join()

@@ -20,7 +20,7 @@ from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.log import Ends
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.running_indexers import RefusingAtFirst, following, indexed, owners, published, running
 from tests.indexing import place
 from tests.parts import StorageOver
@@ -41,13 +41,13 @@ def test_new_topics_are_found_and_those_that_went_are_let_go() -> None:
     storage = StorageOver(Watched())
     published(storage, 3)
     with running(storage):
-        assert eventually(lambda: indexed() == 3)
+        assert soon(lambda: indexed() == 3)
         published(storage, 7, topic="permits", partitions=3)
-        assert eventually(lambda: indexed("permits") == 7)
+        assert soon(lambda: indexed("permits") == 7)
         storage.log.hidden = frozenset({"permits"})
-        assert eventually(lambda: not IndexedPartition.objects.filter(topic="permits").exclude(owner="").exists())
+        assert soon(lambda: not IndexedPartition.objects.filter(topic="permits").exclude(owner="").exists())
         published(storage, 2)
-        assert eventually(lambda: indexed() == 5)
+        assert soon(lambda: indexed() == 5)
 
 
 def gone() -> set[str]:
@@ -60,16 +60,16 @@ def test_a_topic_that_went_is_noted_as_gone_and_holds_up_nothing_until_it_is_bac
     published(storage, 3)
     published(storage, 3, topic="permits")
     with running(storage):
-        assert eventually(lambda: (indexed(), indexed("permits")) == (3, 3))
+        assert soon(lambda: (indexed(), indexed("permits")) == (3, 3))
         storage.log.hidden = frozenset({"permits"})
-        assert eventually(lambda: gone() == {"permits"})
+        assert soon(lambda: gone() == {"permits"})
         IndexedPartition.objects.filter(topic="permits").update(caught_up_at=None)
         known = {topic.topic: topic for topic in queries.indexed_topics()}
         assert known["permits"].gone_at is not None
         assert (known["documents"].gone_at, known["permits"].events) == (None, 3)
         storage.log.hidden = frozenset()
-        assert eventually(lambda: gone() == set())
-        assert eventually(lambda: "" not in owners().values())
+        assert soon(lambda: gone() == set())
+        assert soon(lambda: "" not in owners().values())
 
 
 def test_no_topic_is_noted_as_gone_while_the_store_does_not_tell_which_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_no_topic_is_noted_as_gone_while_the_store_does_not_tell_which_there_are
     index_until_caught_up(following(storage, threading.Event()))
     storage.log.refusals = 1_000
     with running(storage):
-        assert eventually(lambda: storage.log.refusals < 990)
+        assert soon(lambda: storage.log.refusals < 990)
     assert gone() == set()
 
 
@@ -91,7 +91,7 @@ def test_a_store_that_refuses_again_and_again_is_told_once_and_when_it_answers_a
     published(storage, 3)
     storage.log.refusals = 20
     with running(storage):
-        assert eventually(lambda: indexed() == 3)
+        assert soon(lambda: indexed() == 3)
     told = [record.getMessage() for record in caplog.records if "Looking for topics" in record.getMessage()]
     assert len(told) == 2, told
     assert told[1] == "Looking for topics: the store answers again."
@@ -111,7 +111,7 @@ def test_a_partition_that_fails_again_and_again_is_told_once_and_when_it_works(
 
     monkeypatch.setattr(AssignedPartition, "open", fail)
     with running(storage):
-        assert eventually(lambda: indexed() == 3)
+        assert soon(lambda: indexed() == 3)
     told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("documents partition 0")]
     assert told == ["documents partition 0: trying again: It is away.", "documents partition 0: works again."]
 
@@ -134,7 +134,7 @@ def test_an_index_database_that_is_away_again_and_again_is_told_once_and_when_it
         index_until_caught_up(following(storage, threading.Event()))
     else:
         with running(storage):
-            assert eventually(lambda: indexed() == 3)
+            assert soon(lambda: indexed() == 3)
     told = [record.getMessage() for record in caplog.records if "index's database" in record.getMessage()]
     assert told == [
         "The index's database: trying again: OperationalError: the disk is full",
@@ -198,4 +198,4 @@ def test_an_end_that_was_taken_away_is_asked_for_again(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(storage.log, "ends", ends)
     with running(storage):
-        assert eventually(lambda: IndexedPartition.objects.filter(caught_up_at__isnull=False).exists())
+        assert soon(lambda: IndexedPartition.objects.filter(caught_up_at__isnull=False).exists())

@@ -15,7 +15,7 @@ from eventstore.index.indexer.throughput import IndexerStatus
 from eventstore.index.lookup import progress, queries
 from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.model.events import Topic
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.running_indexers import following, indexed, owners, published, running
 
 pytestmark = pytest.mark.usefixtures("desk_databases", "in_a_hurry")
@@ -39,9 +39,9 @@ def test_two_indexers_share_and_nothing_is_written_twice() -> None:
     storage = DatabaseStorage()
     published(storage, 400, partitions=4)
     with running(storage, "one"), running(storage, "two"):
-        assert eventually(shares(2, 2))
+        assert soon(shares(2, 2))
         published(storage, 400)
-        assert eventually(lambda: indexed() == 800)
+        assert soon(lambda: indexed() == 800)
     assert set(owners().values()) == {""}
     for number in range(4):
         row = queries.partition_row("documents", number)
@@ -54,13 +54,13 @@ def test_a_new_indexer_gets_its_share_and_the_others_take_it_over_when_it_ends()
     storage = DatabaseStorage()
     published(storage, 10, partitions=4)
     with running(storage, "one"):
-        assert eventually(shares(4))
+        assert soon(shares(4))
         with running(storage, "two"):
-            assert eventually(shares(2, 2))
+            assert soon(shares(2, 2))
             with running(storage, "three"):
-                assert eventually(shares(2, 1, 1))
-            assert eventually(shares(2, 2))
-        assert eventually(shares(4))
+                assert soon(shares(2, 1, 1))
+            assert soon(shares(2, 2))
+        assert soon(shares(4))
     assert not IndexerRow.objects.exists()
 
 
@@ -71,12 +71,12 @@ def test_the_leases_of_one_that_vanished_are_taken_over_when_they_end() -> None:
     leases.take("elsewhere", leases.partitions())
     leases.heartbeat("elsewhere", wants_more=False)
     with running(storage, "one"):
-        assert eventually(lambda: IndexerRow.objects.filter(owner="one", wants_more=True).exists())
+        assert soon(lambda: IndexerRow.objects.filter(owner="one", wants_more=True).exists())
         assert indexed() == 0
         past = timezone.now() - timedelta(seconds=1)
         IndexedPartition.objects.update(leased_until=past)
         IndexerRow.objects.filter(owner="elsewhere").update(until=past)
-        assert eventually(lambda: indexed() == 10)
+        assert soon(lambda: indexed() == 10)
 
 
 def test_a_partition_that_nobody_takes_is_taken_even_while_another_wants_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_partition_that_nobody_takes_is_taken_even_while_another_wants_more(mo
     published(storage, 100, partitions=4)
     leases.heartbeat("stuck", wants_more=True)
     with running(storage, "one"):
-        assert eventually(lambda: indexed() == 100)
+        assert soon(lambda: indexed() == 100)
 
 
 def test_catching_up_waits_for_what_another_indexer_has() -> None:
@@ -99,7 +99,7 @@ def test_catching_up_waits_for_what_another_indexer_has() -> None:
     run = following(storage, threading.Event(), on_status=looks.append)
     thread = threading.Thread(target=lambda: total.append(index_until_caught_up(run)))
     thread.start()
-    assert eventually(lambda: bool(looks) and looks[-1].elsewhere == 1)
+    assert soon(lambda: bool(looks) and looks[-1].elsewhere == 1)
     assert thread.is_alive()
     leases.leave("elsewhere")
     thread.join(timeout=60)
@@ -133,7 +133,7 @@ def test_progress_says_what_waits_and_ends_at_nothing(monkeypatch: pytest.Monkey
     assert found.progress.caught_up_at is not None
     published(storage, 30)
     with running(storage):
-        assert eventually(lambda: progress.topics()[0].progress.behind == 0)
+        assert soon(lambda: progress.topics()[0].progress.behind == 0)
     (found,) = progress.topics()
     assert (found.progress.indexed, found.progress.caught_up, found.progress.fraction) == (60, 2, 1.0)
     assert found.progress.seconds_to_go == 0.0

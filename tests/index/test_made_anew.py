@@ -18,7 +18,7 @@ from eventstore.index.rebuild.run import forget, rebuild_topic
 from eventstore.model.events import Message
 from eventstore.streams.payload_cache import PayloadCache
 from eventstore.streams.rows import Missing, Rows
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.made_anew import Untold, delete, lives, publish
 from tests.index.running_indexers import following, running
 from tests.parts import StorageOver
@@ -68,13 +68,13 @@ def test_an_indexer_that_follows_begins_anew_as_well(count: int) -> None:
     storage = DatabaseStorage()
     publish(storage, 30)
     with running(storage):
-        assert eventually(lambda: lives() == [(30, False)])
+        assert soon(lambda: lives() == [(30, False)])
     delete()
     publish(storage, count, life="new")
     with running(storage):
-        assert eventually(lambda: lives() == [(30, True), (count, False)])
+        assert soon(lambda: lives() == [(30, True), (count, False)])
         publish(storage, 5, life="newer")
-        assert eventually(lambda: lives() == [(30, True), (count + 5, False)])
+        assert soon(lambda: lives() == [(30, True), (count + 5, False)])
     assert difference(storage) == ""
 
 
@@ -139,10 +139,10 @@ def test_silence_at_the_checkpoint_tells_nothing() -> None:
     storage = StorageOver(Silent())
     publish(storage, 30)
     with running(storage):
-        assert eventually(lambda: lives() == [(30, False)])
+        assert soon(lambda: lives() == [(30, False)])
     publish(storage, 5, life="later")
     with running(storage):
-        assert eventually(lambda: lives() == [(35, False)])
+        assert soon(lambda: lives() == [(35, False)])
 
 
 def test_without_a_word_of_the_store_another_event_at_the_checkpoint_tells() -> None:
@@ -161,10 +161,10 @@ def test_an_end_before_the_checkpoint_is_noticed_while_the_partition_is_followed
     storage = DatabaseStorage()
     publish(storage, 30)
     with running(storage):
-        assert eventually(lambda: lives() == [(30, False)])
+        assert soon(lambda: lives() == [(30, False)])
         MessageRow.objects.filter(number__gte=20).delete()
         PartitionRow.objects.update(next_number=20)
-        assert eventually(lambda: lives() == [(30, True), (20, False)])
+        assert soon(lambda: lives() == [(30, True), (20, False)])
     assert difference(storage) == ""
 
 
@@ -175,7 +175,7 @@ def test_an_empty_log_and_a_trimmed_one_are_the_same_log_still() -> None:
     MessageRow.objects.all().delete()
     with running(storage):
         publish(storage, 5, life="later")
-        assert eventually(lambda: lives() == [(35, False)])
+        assert soon(lambda: lives() == [(35, False)])
     assert progress.made_anew() == []
 
 

@@ -22,7 +22,7 @@ from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, Topic
 from eventstore.model.log import Ends, Reader
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.made_anew import Untold, delete, lives, publish
 from tests.index.running_indexers import following, running
 from tests.parts import StorageOver
@@ -50,12 +50,12 @@ def test_silence_tells_nothing_even_of_a_topic_that_was_gone_for_a_time(log: typ
     storage = StorageOver(log())
     publish(storage, 30)
     with running(storage):
-        assert eventually(lambda: lives() == [(30, False)])
+        assert soon(lambda: lives() == [(30, False)])
     if was_gone:
         IndexedPartition.objects.update(gone_at=timezone.now())
     publish(storage, 5, life="later")
     with running(storage):
-        assert eventually(lambda: lives() == [(35, False)])
+        assert soon(lambda: lives() == [(35, False)])
     assert progress.made_anew() == []
 
 
@@ -113,17 +113,17 @@ class SometimesAway(DatabaseLog):
 
     def _be_asked(self, times: int) -> None:
         until = self.listed + times
-        assert eventually(lambda: self.listed >= until)
+        assert soon(lambda: self.listed >= until)
 
 
 def test_a_list_of_topics_that_fails_for_a_while_opens_no_partition_again() -> None:
     storage = StorageOver(SometimesAway())
     publish(storage, 60, partitions=3, keys=20)
     with running(storage):
-        assert eventually(lambda: sum(events for events, _ in lives()) == 60)
+        assert soon(lambda: sum(events for events, _ in lives()) == 60)
         storage.log.outage()
         publish(storage, 20, keys=20, life="later", partitions=3)
-        assert eventually(lambda: sum(events for events, _ in lives()) == 80)
+        assert soon(lambda: sum(events for events, _ in lives()) == 80)
     assert storage.log.opened == 3
 
 
@@ -136,9 +136,9 @@ def test_a_topic_that_is_another_one_after_an_outage_is_begun_anew() -> None:
         publish(storage, 20, life="new")
 
     with running(storage):
-        assert eventually(lambda: lives() == [(20, False)])
+        assert soon(lambda: lives() == [(20, False)])
         storage.log.outage(lose_the_data)
-        assert eventually(lambda: lives() == [(20, True), (20, False)])
+        assert soon(lambda: lives() == [(20, True), (20, False)])
 
 
 @pytest.mark.parametrize("filled", [10, 30])

@@ -17,7 +17,7 @@ from eventstore.index.processes.remote import Process, Processes, ProcessGone, R
 from eventstore.model.errors import MadeAnew
 from eventstore.model.events import Position
 from eventstore.model.tokens import encode
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.indexing import pointers
 from tests.reading_elsewhere import PARTITIONS, SLOW, NumberedStorage
 
@@ -33,7 +33,7 @@ def after(number: int, topic: str = "numbers") -> Position:
 def process() -> Iterator[Process]:
     process = Process(OPENER)
     try:
-        assert eventually(lambda: process.ready)
+        assert soon(lambda: process.ready)
         yield process
     finally:
         process.end()
@@ -70,7 +70,7 @@ def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_
     processes = Processes(NumberedStorage(MOST), 1)
     try:
         assert processes.one() is None  # it has only just been started
-        assert eventually(lambda: processes.one() is not None)
+        assert soon(lambda: processes.one() is not None)
         first = processes.one()
         assert first is not None
         reader = first.open(after(1))
@@ -81,7 +81,7 @@ def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_
             while True:
                 tokens(reader, 1)
         reader.close()
-        assert eventually(lambda: processes.one() not in (None, first))
+        assert soon(lambda: processes.one() not in (None, first))
     finally:
         processes.end()
     assert not is_there(first.pid)
@@ -90,7 +90,7 @@ def test_a_killed_process_is_noticed_by_whoever_reads_with_it_and_another_takes_
 def test_a_process_without_a_reader_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "IDLE_SECONDS", 0.0)
     process = Process(OPENER)
-    assert eventually(lambda: process.gone and not is_there(process.pid))
+    assert soon(lambda: process.gone and not is_there(process.pid))
     with pytest.raises(ProcessGone):
         process.open(after(1))
 
@@ -141,7 +141,7 @@ def test_partitions_whose_events_are_parsed_anyway_are_read_by_the_indexer_itsel
     taken, one = RemoteReader.pieces, Processes.one
 
     def one_that_is_ready(self: Processes) -> Process | None:
-        assert eventually(lambda: one(self) is not None)
+        assert soon(lambda: one(self) is not None)
         return one(self)
 
     def noted(self: RemoteReader, *, limit: int, timeout: float) -> Iterator[Any]:

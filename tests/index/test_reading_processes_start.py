@@ -15,7 +15,7 @@ from eventstore.index.processes import reading, remote, room
 from eventstore.index.processes.frames import Close, Read
 from eventstore.index.processes.reading import Requests
 from eventstore.index.processes.remote import Process, Processes
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.reading_elsewhere import NumberedStorage
 
 
@@ -38,7 +38,7 @@ def test_nothing_of_the_folder_is_run_and_no_signal_to_all_ends_it_while_it_star
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             os.kill(process.pid, number)
-        assert eventually(lambda: process.ready or process.gone)
+        assert soon(lambda: process.ready or process.gone)
         assert process.ready
     finally:
         process.end()
@@ -50,7 +50,7 @@ def test_one_that_cannot_live_is_started_ever_more_seldom_and_says_why_in_a_line
     monkeypatch.setattr(remote, "RESTART_SECONDS", 0.01)
     storage: Any = OpenedBy(partial(int, "no number"))
     processes = Processes(storage, 1)
-    assert eventually(lambda: processes.one() is None and processes._failures >= 2)
+    assert soon(lambda: processes.one() is None and processes._failures >= 2)
     processes.end()
     assert {line.partition(" at ")[0] for line in capfd.readouterr().err.splitlines() if line} == {
         "The reading process cannot open the event store: ValueError"
@@ -104,7 +104,7 @@ def test_a_reader_that_is_held_up_holds_up_no_other_but_its_own_requests(monkeyp
 
     thread = threading.Thread(target=another, daemon=True)
     thread.start()
-    assert eventually(lambda: given == [Read(2, 10, 0.0)])  # though the first is under way
+    assert soon(lambda: given == [Read(2, 10, 0.0)])  # though the first is under way
     requests.done(first)
     thread.join(10)
     assert given[1:] == [Close(1)]

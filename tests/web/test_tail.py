@@ -23,7 +23,7 @@ from eventstore.drivers.database.models import MessageRow, TopicRow
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import NewMessage
 from eventstore.tail import Hub, Start, TailSubscriber
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.hostile import NAMES
 from tests.web.desk import Answer, Desk, attribute, opened_desk, text
 
@@ -215,7 +215,7 @@ def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: D
 
     try:
         async_to_sync(come_and_go)()
-        assert eventually(lambda: bool(opened) and not any(tail.watched for tail in opened[0].tails))
+        assert soon(lambda: bool(opened) and not any(tail.watched for tail in opened[0].tails))
     finally:
         gateway.close()
 

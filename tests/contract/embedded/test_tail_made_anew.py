@@ -7,7 +7,7 @@ import pytest
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.tail import Hub, Start, TailSubscriber
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.made_anew import Untold, delete, publish
 from tests.parts import StorageOver
 
@@ -46,7 +46,7 @@ def ids(subscriber: TailSubscriber, count: int) -> tuple[list[str], dict[str, st
         places.update({**take.places, **take.incarnations})
         return len(found) >= count
 
-    assert eventually(more)
+    assert soon(more)
     return found, places
 
 

@@ -19,7 +19,7 @@ from eventstore.index.second_pass.run import pass_all, passing
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.writing.value_keys import delete_value_keys
 from eventstore.model.errors import StoreUnreachable
-from tests.contract.helpers import eventually
+from tests.contract.helpers import soon
 from tests.index.running_indexers import running
 from tests.index.second_pass.declaring import (
     KEY,
@@ -138,9 +138,9 @@ def test_two_indexers_share_it_and_each_passes_over_what_it_has(storage: Databas
         running(storage, "one", values_of=values_of),
         running(storage, "two", values_of=values_of),
     ):
-        assert eventually(lambda: len(set(IndexedPartition.objects.values_list("owner", flat=True))) == 2)
+        assert soon(lambda: len(set(IndexedPartition.objects.values_list("owner", flat=True))) == 2)
         with passing(passing_with(storage, NOW, owner="one")), passing(passing_with(storage, NOW, owner="two")):
-            assert eventually(lambda: value_keys() == COUNT + 400 and not SecondPassRow.objects.exists())
+            assert soon(lambda: value_keys() == COUNT + 400 and not SecondPassRow.objects.exists())
     assert {owner for owner, _ in passed} == {"one", "two"}
 
 
@@ -185,9 +185,9 @@ def test_a_topic_that_is_deleted_loses_what_is_not_declared_any_more(only_sqlite
     pass_over(storage, NOW)
     TopicRow.objects.get(name=TOPIC).delete()
     with running(storage):
-        assert eventually(lambda: IndexedPartition.objects.get().gone_at is not None)
+        assert soon(lambda: IndexedPartition.objects.get().gone_at is not None)
         with patch.object(run, "LOOK_AGAIN", 0.1), passing(passing_with(storage, declaring(), owner="one")):
-            assert eventually(lambda: not values())
+            assert soon(lambda: not values())
     assert value_keys() == 0
 
 

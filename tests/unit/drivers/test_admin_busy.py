@@ -46,7 +46,7 @@ class Broker:
 @pytest.fixture
 def broker() -> Iterator[Broker]:
     one = Broker()
-    thread = threading.Thread(target=one.server.serve_forever)
+    thread = threading.Thread(target=one.server.serve_forever, args=[0.01])
     thread.start()
     yield one
     one.admin.close()
