@@ -63,11 +63,13 @@ class Once:
         self._read, self._most, self._size = read, most, 0
         self._known: OrderedDict[tuple[int, bytes, bytes], tuple[bytes, Batch]] = OrderedDict()
 
-    def __call__(self, text: bytes) -> Batch:
-        key = (len(text), text[:SIGNS], text[-SIGNS:])
+    def __call__(self, frame: bytes, begin: int, end: int) -> Batch:
+        """Read the text that lies there in the frame. It is compared where it lies."""
+        key = (end - begin, frame[begin : min(begin + SIGNS, end)], frame[max(begin, end - SIGNS) : end])
         known = self._known.get(key)
-        if known is not None and known[0] == text:
+        if known is not None and frame.startswith(known[0], begin):
             return known[1]
+        text = frame[begin:end]
         made = self._read(text)
         self._forget(key)
         self._known[key] = text, made
@@ -116,4 +118,4 @@ def _read(text: bytes, opening: bytes) -> tuple[Frame, Batch]:
     end = text.rfind(closing + b',"mark":"', max(begin, len(text) - LONGEST_END))
     if end < 0:  # protocol 1 has no mark
         end = len(text) - len(closing) - 1
-    return _frame(text[:begin] + text[end:]), _batches[opening](text[begin:end])
+    return _frame(text[:begin] + text[end:]), _batches[opening](text, begin, end)

@@ -1,12 +1,15 @@
 """When the next frame of a socket goes out: at most ten times a second, and in step with the tail's chunks.
 
 With many sockets each gets fewer frames, with more in each. A thousand that got ten a second would take more than a processor,
-and each event would come late.
+and each event would come late. Nor do so many keep in step: their frames are spread evenly, each socket having its own times,
+because those that a chunk woke together would all wait for the last one's frame.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
+from math import floor
 
 FRAME_EVERY = 0.1
 FOR_EACH_SOCKET = 0.000_25
@@ -24,6 +27,8 @@ class Pace:
         self._sockets = sockets
         self._due = time.monotonic()
         self._aligned_at = 0.0
+        self._own = random.random()  # noqa: S311 (spreads load, and keeps no secret)
+        """In a crowd, the part of each interval after which this socket's frame is due."""
 
     async def align_to_beat(self, news: asyncio.Event, chunk_at: Callable[[], float]) -> None:
         """Wait for the tail's next chunk, if it is due within one frame.
@@ -47,8 +52,11 @@ class Pace:
     async def next(self) -> None:
         """Call after a frame has gone out. Waits until the next one may."""
         now, every = time.monotonic(), self._every
-        # Counted from when this frame was due, not from now. Otherwise only every other chunk of a busy tail would be sent.
-        self._due = max(self._due + every, now - every / 2)
+        if every > FRAME_EVERY:
+            self._due = (floor(now / every - self._own) + 1 + self._own) * every
+        else:
+            # From when this frame was due, not from now. Otherwise only every other chunk of a busy tail would be sent.
+            self._due = max(self._due + every, now - every / 2)
         await asyncio.sleep(max(0.0, self._due - now))
 
     @property

@@ -110,14 +110,39 @@ def test_in_a_crowd_none_waits_for_a_chunk(clock: Clock) -> None:
 
 def test_a_thousand_sockets_get_fewer_frames_each(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "sleep", clock.sleep)
-    begun, own_pace = clock.now, Pace(lambda: 1_000)
+    own_pace, sent = Pace(lambda: 1_000), list[float]()
 
     async def work() -> None:
         for _ in range(20):
             await own_pace.next()
+            sent.append(clock.now)
 
     asyncio.run(work())
-    assert clock.now - begun == pytest.approx(20 * 1_000 * FOR_EACH_SOCKET)
+    assert sent[-1] - sent[0] == pytest.approx(19 * 1_000 * FOR_EACH_SOCKET)
+
+
+def test_a_thousand_that_are_woken_together_send_their_next_frames_at_different_times(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(
+        pace.random, "random", iter(random.Random(1).sample([n / 1_000 for n in range(1_000)], 1_000)).__next__
+    )
+    every = 1_000 * FOR_EACH_SOCKET
+
+    async def work() -> None:
+        for own_pace in [Pace(lambda: 1_000) for _ in range(1_000)]:
+            await own_pace.next()
+
+    asyncio.run(work())
+    assert all(0 <= seconds <= every for seconds in waited)
+    tenths = [int(10 * seconds / every - 1e-9) for seconds in waited]
+    assert all(99 <= tenths.count(tenth) <= 101 for tenth in range(10))
 
 
 @pytest.mark.parametrize("seed", range(5))
