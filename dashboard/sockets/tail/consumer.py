@@ -53,10 +53,6 @@ from eventstore.tail import TailSubscriber
 log = logging.getLogger(__name__)
 
 CHECK_RIGHTS_EVERY = CHECK_TOPICS_EVERY = 10.0
-FOR_EACH_OPEN = 0.05
-"""Seconds by which each open socket makes that interval longer, from two hundred on: a thousand that ask every ten seconds
-take half of a processor. What has changed in the database is noticed within a second all the same, and what has at the
-provider within ten (``OpenSockets``)."""
 BEGINS_WITHIN = 60.0
 
 
@@ -244,7 +240,7 @@ class TailSocket(Consuming):
         """Ask the database if the person or token may still watch: at once when it changes there, and again and again."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(CHECK_RIGHTS_EVERY, FOR_EACH_OPEN * len(self.all_open))):
+                async with asyncio.timeout(self.all_open.ask_again_after(CHECK_RIGHTS_EVERY)):
                     await self.rights_changed.wait()
             self.rights_changed.clear()
             try:

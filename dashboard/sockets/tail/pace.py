@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import floor
 
 FRAME_EVERY = 0.1
-FOR_EACH_SOCKET = 0.000_25
+FOR_EACH_SOCKET = 0.000_33
 """Seconds by which each open socket makes that longer, from where it is more."""
 LATE_IN_BEAT, ALIGN_EVERY = 0.03, 1.0
 """Seconds after a chunk from which a frame is late, and the shortest time between two waits for the next chunk."""

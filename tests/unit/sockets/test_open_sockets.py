@@ -224,3 +224,12 @@ def test_sockets_are_counted_for_each_account(watched: dict[str, Watched]) -> No
         return [*counts, everybody.count(watched["anna"].account)]
 
     assert asyncio.run(work()) == [3, 0, 0]
+
+
+def test_sockets_that_were_opened_together_ask_at_different_times_and_seldom_if_they_are_many() -> None:
+    few, many = OpenSockets(), OpenSockets()
+    many._open = {(lambda: None): Watched(("token", number)) for number in range(1_000)}
+    for sockets, most in ((few, 10.0), (many, 200.0)):
+        found = [sockets.ask_again_after(10.0) for _ in range(200)]
+        assert all(0.75 * most <= seconds <= most for seconds in found)
+        assert len(set(found)) > 100

@@ -130,9 +130,7 @@ def test_a_thousand_that_are_woken_together_send_their_next_frames_at_different_
         waited.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(
-        pace.random, "random", iter(random.Random(1).sample([n / 1_000 for n in range(1_000)], 1_000)).__next__
-    )
+    monkeypatch.setattr(random, "random", iter(random.Random(1).sample([n / 1_000 for n in range(1_000)], 1_000)).__next__)
     every = 1_000 * FOR_EACH_SOCKET
 
     async def work() -> None:
