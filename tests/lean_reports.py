@@ -25,7 +25,7 @@ class Briefly:
 
 
 def tell_less(config: pytest.Config) -> None:
-    """In a worker: leave out that a test was prepared or cleared up, unless that failed or took long."""
+    """In a worker: leave out that a test was prepared or cleared up, unless that failed, took long or printed something."""
     (worker,) = (plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "sendevent"))
     worker.sendevent = partial(_send, worker.sendevent)
     config.pluginmanager.register(Briefly())
@@ -33,7 +33,7 @@ def tell_less(config: pytest.Config) -> None:
 
 def told_of(report: Mapping[str, Any]) -> bool:
     """Whether the controller is sent this report, as it would be sent."""
-    passed_unnoticed = report["outcome"] == "passed" and report["duration"] < LONG
+    passed_unnoticed = report["outcome"] == "passed" and report["duration"] < LONG and not report.get("sections")
     return report["when"] == "call" or not passed_unnoticed
 
 

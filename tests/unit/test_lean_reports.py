@@ -23,6 +23,10 @@ def test_of_what_passed_the_call_is_told_and_what_took_long() -> None:
     assert [told_of(report(when)) for when in ("setup", "teardown")] == [False, False]
 
 
+def test_what_was_printed_is_told() -> None:
+    assert told_of({**report("teardown"), "sections": [("Captured stderr teardown", "a warning")]})
+
+
 def test_no_report_has_the_names_and_marks_of_its_test() -> None:
     shortened = Briefly().pytest_report_to_serializable()
     next(shortened)

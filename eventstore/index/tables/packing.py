@@ -2,8 +2,10 @@
 
 Most of a block is UUIDs. Random ones do not compress: zlib spends two thirds of its time on them, and codes everything else
 worse for their sake (1.1 bytes an event). So they lie behind the other columns as they are, unless some repeat or resemble
-one another, as correlation ids and UUIDs made from the time do. Positions lie crosswise (all first characters, then all
-second ones …), in which neighbours that differ by one compress to half (2 bytes an event).
+one another, as correlation ids and UUIDs made from the time do. Their checksum lies with the other columns.
+
+Positions lie crosswise (all first characters, then all second ones …), in which neighbours that differ by one compress to
+half (2 bytes an event).
 
 Data that earlier versions packed, all columns compressed together, are read as well.
 """
@@ -38,7 +40,7 @@ def pack(columns: Packed, values: Any) -> bytes:
     others = [column[1] if _is_of_uuids(column) else column for column in columns]
     others[0] = _crosswise(others[0])
     alike = are_alike(uuids)
-    compressed = zlib.compress(_encoder.encode([others, values, lengths]), QUICK)
+    compressed = zlib.compress(_encoder.encode([others, values, lengths, zlib.crc32(uuids)]), QUICK)
     return _encoder.encode([compressed, zlib.compress(uuids, QUICK) if alike else uuids, alike])
 
 
@@ -48,8 +50,10 @@ def unpack(data: bytes) -> tuple[Packed, Any]:
         *together, values = _decoder.decode(zlib.decompress(data))
         return together, values
     compressed, kept, alike = _decoder.decode(data)
-    columns, values, lengths = _decoder.decode(zlib.decompress(compressed))
+    columns, values, lengths, checksum = _decoder.decode(zlib.decompress(compressed))
     uuids = zlib.decompress(kept) if alike else kept
+    if zlib.crc32(uuids) != checksum:
+        raise ValueError("The UUIDs of this block are not those that were written.")
     columns[0] = _lengthwise(columns[0])
     place = 0
     of_uuids = [number for number, column in enumerate(columns) if isinstance(column, bytes)]

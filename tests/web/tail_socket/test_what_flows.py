@@ -10,7 +10,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.contract.helpers import soon
+from tests.contract.helpers import eventually
 from tests.desk_process import ROOT
 from tests.tail_client import Follower, address, following, run
 from tests.web.tail_socket.watched import HELD, TOPIC, Watched
@@ -175,7 +175,7 @@ def test_an_aggregates_topics_are_those_that_the_index_knows(watched: Watched) -
         except ConnectionClosed:
             return []  # not indexed yet
 
-    assert soon(lambda: "indexed" in run(topics))
+    assert eventually(lambda: "indexed" in run(topics))
 
 
 def test_an_aggregate_is_followed_into_a_topic_in_which_it_is_new(watched: Watched) -> None:
@@ -203,7 +203,7 @@ def test_an_aggregate_is_followed_into_a_topic_in_which_it_is_new(watched: Watch
         async with following(watched.script(""), aggregate=aggregate):
             return True
 
-    assert soon(is_indexed)
+    assert eventually(is_indexed)
     before, code = run(lambda: follow("now", lambda follower: True))
     assert (before.ids, code) == ([], 4012)
     after, _ = run(lambda: follow({"places": before.places}, lambda follower: "e2" in follower.ids))
