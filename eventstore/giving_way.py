@@ -50,8 +50,8 @@ class Answers:
             self._is_behind.reset(token)
 
     def give_way(self) -> None:
-        """Wait until no answer is worked on, or for ``MOST_SECONDS``. To be called between small pieces of work, with no lock
-        held."""
+        """Wait until no answer is worked on, or for ``MOST_SECONDS``. To be called between small pieces of work. A lock may
+        be held only if whoever waits for it does so in ``waiting``: to them nothing gives way."""
         if not self._count or not self._is_behind.get():
             return
         until = time.monotonic() + MOST_SECONDS

@@ -22,7 +22,6 @@ MISSING_TEXT = {
     Missing.TRIMMED: "payload trimmed",
     Missing.ANEW: "gone: its topic was made anew",
     Missing.OTHER: "another event lies there now",
-    Missing.READING: "payload is being read",
 }
 
 

@@ -1,7 +1,6 @@
 """Aggregates: search results, the types, and the story of one aggregate."""
 
-import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -50,8 +49,8 @@ from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import PAGE_PARAMETER, page, page_token_of, person_of, problem, profile_of, render, wants_fragment
 from dashboard.web.problems import unknown_aggregate
 from eventstore.cursors import RESET_CURSOR
-from eventstore.model import Aggregate, AggregateType, Page, Position, StoreUnreachable, TopicKind, UnknownEvent
-from eventstore.streams import FilteredStream, Missing, Row
+from eventstore.model import Aggregate, AggregateType, Page, Position, TopicKind, UnknownEvent
+from eventstore.streams import FilteredStream, Row
 
 LONGEST_QUERY = 1024
 LONGEST_KEPT = 4_096
@@ -60,10 +59,6 @@ MOST_UNREADABLE = 5
 """Unreadable messages with the aggregate's id as key that its page names."""
 MOST_TOPICS = 6
 """Topics whose payloads can be searched if nothing was found."""
-READ_WITHIN, LEAST_WITHIN = 0.15, 0.02
-"""Seconds that the page waits for the store's payloads, from its request on, and at least. It then fills them in."""
-WHOLE = "whole"
-"""In the query of the page that waits for all payloads."""
 
 
 @page("browse")
@@ -117,13 +112,14 @@ def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str
     """The address of the only thing that was found; empty if there are several or none."""
     if hits is None or len(subscriptions) > 1 or (hits and subscriptions):
         return ""
-    found = subscriptions[0] if subscriptions else None
-    return hits.only() if found is None else reverse("subscription", args=[found.topic.name, found.subscription.name])
+    if not subscriptions:
+        return hits.only()
+    return reverse("subscription", args=[subscriptions[0].topic.name, subscriptions[0].subscription.name])
 
 
 @page("browse")
 def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
-    begun, profile = time.monotonic(), profile_of(request)
+    profile = profile_of(request)
     aggregate = desk().index.aggregate(type, given_id(type, id, profile))
     if aggregate is None:
         return problem(request, unknown_aggregate(type, id, profile))
@@ -133,12 +129,10 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     topics = {stream.topic for stream in aggregate.streams}
     figures = figures_for(topics)
     entered = filter_form.entered_filter(request, asked_of(figures), topics=topics)
-    part = wants_fragment(request) and WHOLE not in request.GET
-    events, filtered = _events(request, aggregate, entered, begun)
+    events, filtered = _events(request, aggregate, entered)
     selected = _selected(request, aggregate, events.items)
-    _note_look(request, profile, aggregate, selected, part=part)
+    _note_look(request, profile, aggregate, selected)
     lines = [build_line(row, profile) for row in events.items]
-    missing = {row.missing for row in events.items if row.event is None}
     context = {
         **_about(aggregate, profile),
         **_paging(request, entered, filtered),
@@ -149,25 +143,21 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "lines": lines,
         "examples": examples_of(lines),
         "detail": _detail(selected, profile),
-        "read_url": _read_url(request) if Missing.READING in missing else "",
         "reveal_offer": reveal_offers.of_event(request, selected) if selected else None,
-        "reveal_all": None if part else reveal_offers.of_aggregate(request, aggregate.type, aggregate.id),
-        **of_aggregate(aggregate, [] if part else events.items, selected, figures),
+        "reveal_all": None if wants_fragment(request) else reveal_offers.of_aggregate(request, aggregate.type, aggregate.id),
+        **of_aggregate(aggregate, [] if wants_fragment(request) else events.items, selected, figures),
     }
-    if not part:
+    if not wants_fragment(request):
         context["stream_rows"] = _stream_rows(request, aggregate, context)
-    fragment = "aggregates/_detail.html" if part else ""
-    return render(request, "aggregates/show.html", context, fragment=fragment, status=entered.status, away=_away(missing))
-
-
-def _away(missing: Set[Missing]) -> StoreUnreachable | None:
-    """Why the store does not answer, where that may be why payloads are missing; otherwise as last known."""
-    return store_health.outage_now() if missing - {Missing.READING} else store_health.last_known_outage()
-
-
-def _read_url(request: HttpRequest) -> str:
-    """The address of the same page with all payloads."""
-    return f"{request.path}?{urlencode({**request.GET.dict(), WHOLE: '1'})}"
+    payloads_missing = any(row.event is None for row in events.items)
+    return render(
+        request,
+        "aggregates/show.html",
+        context,
+        fragment="aggregates/_detail.html",
+        status=entered.status,
+        away=store_health.outage_now() if payloads_missing else store_health.last_known_outage(),
+    )
 
 
 def _stream_rows(request: HttpRequest, aggregate: Aggregate, context: Mapping[str, Any]) -> SafeString:
@@ -180,18 +170,16 @@ def _stream_rows(request: HttpRequest, aggregate: Aggregate, context: Mapping[st
     return render_stream_rows(zip(context["lines"], context["stream_cells"], strict=True), rows)
 
 
-def _note_look(
-    request: HttpRequest, profile: AccessProfile, aggregate: Aggregate, selected: Row | None, *, part: bool
-) -> None:
+def _note_look(request: HttpRequest, profile: AccessProfile, aggregate: Aggregate, selected: Row | None) -> None:
     """The page is a look at the aggregate; what htmx asks for is one at the event that was chosen."""
-    if not part:
+    if not wants_fragment(request):
         looks.note_aggregate(request, profile, aggregate.type, aggregate.id)
     elif selected is not None and request.GET.get("event"):
         looks.note_event(request, profile, origin_of_row(selected))
 
 
 def _events(
-    request: HttpRequest, aggregate: Aggregate, entered: EnteredFilter, begun: float
+    request: HttpRequest, aggregate: Aggregate, entered: EnteredFilter
 ) -> tuple[Page[Row], FilteredStream[Row] | None]:
     """One page of the aggregate's events. If they are filtered, also what the filter went through."""
     page_token = page_token_of(request)
@@ -199,9 +187,7 @@ def _events(
         return Page(items=()), None  # the whole stream would look like a result
     streams = desk().streams
     if entered.filter is None:
-        waits = wants_fragment(request) or WHOLE in request.GET
-        within = None if waits else max(LEAST_WITHIN, begun + READ_WITHIN - time.monotonic())
-        return streams.stream(aggregate.type, aggregate.id, page_token=page_token, limit=_page_size(), within=within), None
+        return streams.stream(aggregate.type, aggregate.id, page_token=page_token, limit=_page_size()), None
     filtered = streams.filtered_stream(aggregate.type, aggregate.id, entered.filter, page_token=page_token, limit=_page_size())
     return Page(items=filtered.rows, older=filtered.older), filtered
 

@@ -61,19 +61,12 @@ class StreamFace:
     # -- aggregates
 
     def stream(
-        self,
-        type: str,
-        id: str,
-        *,
-        page_token: str | None = None,
-        limit: int = 50,
-        payloads: bool = True,
-        within: float | None = None,
+        self, type: str, id: str, *, page_token: str | None = None, limit: int = 50, payloads: bool = True
     ) -> Page[Row]:
         """A page of an aggregate's events, its streams merged by time. Without payloads where the store is away, or where
-        ``payloads`` is false. ``within``: as ``Rows.of``."""
+        ``payloads`` is false."""
         page = merge(queries.stream_sources(type, id), page_token, limit)
-        rows = self._rows.of(page.items, within=within) if payloads else [self._rows.row(pointer) for pointer in page.items]
+        rows = self._rows.of(page.items) if payloads else [self._rows.row(pointer) for pointer in page.items]
         return Page(items=rows, newer=page.newer, older=page.older)
 
     def filtered_stream(

@@ -10,7 +10,6 @@ from eventstore.model.events import Event, Message, Position
 from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
 from eventstore.streams.payload_cache import PayloadCache
-from eventstore.streams.reading_on import ReadingOn
 
 
 class Missing(StrEnum):
@@ -28,8 +27,6 @@ class Missing(StrEnum):
     """It lies in a log that is gone: its topic was made anew since, and another log has the name."""
     OTHER = "other"
     """The store has another event at this position than the one that was indexed."""
-    READING = "reading"
-    """It is being read from the store, which takes longer than was waited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,18 +47,14 @@ class Rows:
 
     def __init__(self, *, log: Log, read: Callable[[Message], Event], cache: PayloadCache) -> None:
         self._log, self._read, self._cache = log, read, cache
-        self._reading_on = ReadingOn(self._from_store)
 
-    def of(self, pointers: Sequence[Pointer], *, within: float | None = None) -> list[Row]:
-        """Return a row for each pointer. While the store is away or refuses a topic, only events in memory are included.
-
-        ``within``: how many seconds to wait for a store that is read over a network. What takes longer is ``Missing.READING``.
-        """
+    def of(self, pointers: Sequence[Pointer]) -> list[Row]:
+        """Return a row for each pointer. While the store is away or refuses a topic, only events in memory are included."""
         present = [pointer for pointer in pointers if pointer.ended_at is None]
         self._forget_others(present)
         positions = [pointer.position for pointer in present]
         try:
-            messages, missing = self._tried(positions, within)
+            messages, missing = self._tried(positions)
         except StoreRefused:  # perhaps only one of several topics
             messages, missing = {}, {}
             for topic in {position.topic for position in positions}:
@@ -78,12 +71,10 @@ class Rows:
             for pointer in pointers
         ]
 
-    def _tried(
-        self, positions: Sequence[Position], within: float | None = None
-    ) -> tuple[Mapping[Position, Message], Mapping[str, Missing]]:
+    def _tried(self, positions: Sequence[Position]) -> tuple[Mapping[Position, Message], Mapping[str, Missing]]:
         """Return the messages at these positions and, by topic, why the others are missing."""
         try:
-            messages, missing = self._messages(positions, within)
+            messages, missing = self.messages(positions), Missing.TRIMMED
         except StoreUnreachable:
             messages, missing = self._cache.known(positions), Missing.AWAY
         return messages, dict.fromkeys((position.topic for position in positions), missing)
@@ -105,29 +96,17 @@ class Rows:
     def messages(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """Return the messages at these positions, from memory if they were read in the last minute, otherwise from the
         store."""
-        return self._messages(positions)[0]
-
-    def _messages(
-        self, positions: Sequence[Position], within: float | None = None
-    ) -> tuple[Mapping[Position, Message], Missing]:
-        """Also return why those are missing that are."""
         known = self._cache.known(positions)
         unknown = [position for position in positions if position not in known]
         if not unknown:
-            return known, Missing.TRIMMED
-        if within is None or self._log.capabilities.parallel_reads == 1:  # a database answers at once
-            return {**known, **self._from_store(unknown)}, Missing.TRIMMED
-        read = self._reading_on.read(unknown, within=within)
-        return (known, Missing.READING) if read is None else ({**known, **read}, Missing.TRIMMED)
-
-    def _from_store(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+            return known
         begun = self._cache.now()
         try:
-            read = self._log.fetch(positions)
+            read = self._log.fetch(unknown)
         except UnknownTopic:
-            return {}
+            return known
         self._cache.keep(read.values(), read=begun)
-        return read
+        return {**known, **read}
 
     def row(self, pointer: Pointer, message: Message | None = None, *, missing: Missing = Missing.NOTHING) -> Row:
         """Return the pointer's row. ``missing`` says why there is no message. A message with another id is not the

@@ -9,11 +9,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from typing import TypeVar
 
 from eventstore.drivers.pulsar.positions import Place, place_of
-from eventstore.giving_way import give_way
 from eventstore.model.events import Position
 
 MAX_PARALLEL = 8
@@ -35,8 +33,7 @@ class ReaderThreads:
         self._pool: ThreadPoolExecutor | None = None
 
     def map(self, do: Callable[[Given], Found], items: Sequence[Given]) -> Iterator[Found]:
-        contexts = [copy_context() for _ in items]
-        return self._there().map(lambda item, context: context.run(_giving_way, do, item), items, contexts)
+        return self._there().map(do, items)
 
     def forget(self) -> None:
         """Start anew in a forked child, which has none of its parent's threads, and perhaps a locked lock."""
@@ -47,11 +44,6 @@ class ReaderThreads:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="pulsar-read")
             return self._pool
-
-
-def _giving_way(do: Callable[[Given], Found], item: Given) -> Found:
-    give_way()
-    return do(item)
 
 
 _threads = ReaderThreads()
