@@ -24,6 +24,9 @@ from scripts.pulsar_launch import SHORT_LIVED
 
 MEMORY = "-Xms256m -Xmx512m"
 ADMIN = "admin"
+TOKEN_SECONDS = 30.0
+"""For so long an admin's token is shown again; it ends after 60. To check the password takes Keycloak, on purpose, longer than
+what is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +41,7 @@ class KeycloakAddress:
 
     def import_realm(self, realm: Mapping[str, Any]) -> None:
         self.request("POST", "", dict(realm))
+        _tokens.pop(self, None)  # it opens the realms that were there when it was made
 
     def request(self, method: str, path: str, content: object = None) -> Any:
         """Call the admin API below ``/admin/realms``; returns the parsed answer, or the address of what was made."""
@@ -49,10 +53,22 @@ class KeycloakAddress:
             return json.loads(text) if text else answer.headers.get("Location", "")
 
     def _token(self) -> str:
+        token, since = _tokens.get(self, ("", 0.0))
+        asked = time.monotonic()
+        if not token or asked > since + TOKEN_SECONDS:
+            token = self._new_token()
+            _tokens[self] = token, asked
+        return token
+
+    def _new_token(self) -> str:
         form = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": self.password}
         url = f"{self.issuer('master')}/protocol/openid-connect/token"
         with urllib.request.urlopen(url, urlencode(form).encode(), timeout=30) as answer:
             return str(json.load(answer)["access_token"])
+
+
+_tokens: dict[KeycloakAddress, tuple[str, float]] = {}
+"""With the monotonic time of the question."""
 
 
 class LocalKeycloak:

@@ -2,6 +2,8 @@
 // that is cut, text outside of the window, and what scrolls though nobody could tell or reach it by keyboard.
 async (width) => {
   while (innerWidth !== width) await new Promise(requestAnimationFrame);
+  // A chart follows the width of its page in the next frame.
+  for (let frames = document.querySelector("figure canvas") ? 2 : 0; frames; frames -= 1) await new Promise(requestAnimationFrame);
 
   const SLACK = 2; // pixels by which boxes may meet: glyphs need less than the box of their line
   const LAYERS = ".search kbd, .pill, dialog, .skip, .visually-hidden"; // lie over others, or outside, on purpose
