@@ -28,14 +28,15 @@ With a large log, a page that many batches change is written back once.
 def database(url: str, default_file: Path, *, pragmas: str = "") -> dict[str, Any]:
     """Django's settings for the database at ``url``, or for a SQLite file if it is empty. Only SQLite uses ``pragmas``."""
     config: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{default_file}"))
-    config["CONN_MAX_AGE"] = 0  # under ASGI, a persistent connection would outlive its thread
+    # Under ASGI, a persistent connection would outlive its thread. The open sockets keep one on purpose, and close it.
+    config["CONN_MAX_AGE"] = 0
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = {**SQLITE_OPTIONS, "init_command": SQLITE_OPTIONS["init_command"] + pragmas}
         # Tests need a file as well, because threads and other processes use it.
         config["TEST"] = {"NAME": str(Path(str(config["NAME"])).with_suffix(".test.sqlite3"))}
     else:
-        # Without it, a database behind a silent network would block its callers for ever.
-        config["OPTIONS"] = {"connect_timeout": 5, **config.get("OPTIONS", {})}
+        # Without them, a database behind a silent network would block its callers for ever. In seconds and milliseconds.
+        config["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 5_000, **config.get("OPTIONS", {})}
     return config
 
 

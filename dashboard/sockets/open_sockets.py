@@ -11,16 +11,18 @@ Another task asks the provider about the logins that came from it, each once for
 import asyncio
 import logging
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.db import Error as AnyDatabaseError
-from django.db import connections
+from django.db import connection, connections
 
 from dashboard.access.scopes import Scope, scope_of, with_groups
 from dashboard.hints.changes import LOOK_AGAIN
@@ -36,12 +38,20 @@ log = logging.getLogger(__name__)
 ASK_EVERY = 1.0
 LEAST_PAUSE = 0.05
 """Seconds between two questions, however many changes are told."""
+ANSWER_WITHIN = 5.0
+"""Seconds that a question may take. After that, its thread and connection are left to themselves, and the next question gets
+others: a database whose host went silent may not answer for hours."""
+MOST_LEFT = 3
+"""Threads that may still wait for an answer that nobody expects. With so many, nothing more is asked."""
 MOST_FAILURES = 8
 """Questions in a row without an answer, after which each socket asks for itself, and closes if it gets none either."""
 FOR_EACH_OPEN = 0.2
 """Seconds by which each open socket makes the interval longer at which each asks for itself, from fifty on: a thousand that
-ask every ten seconds take half of a processor. What has changed in the database is noticed within a second all the same, and
-what has at the provider within ten."""
+ask every ten seconds take half of a processor. What has changed in the database is noticed within a second all the same while
+the question about all is answered, and what has at the provider within ten. While it is not, the interval stays as it is, and
+after ``MOST_FAILURES``, within a minute, each asks."""
+_opened = threading.local()
+"""``file``: the device and inode of the SQLite file that this thread has open."""
 Wake = Callable[[], object]
 State = Mapping[tuple[str, object], object]
 """What decides about access, for each account and session. What is gone is missing."""
@@ -76,7 +86,9 @@ class OpenSockets:
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
         self._asks_provider: asyncio.Task[None] | None = None
-        self._asking: ThreadPoolExecutor | None = None
+        self._asking = _thread()
+        self._left: list[Future[State]] = []
+        """Questions that took too long."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -86,11 +98,13 @@ class OpenSockets:
         return sum(watched.account == account and bool(watched.reveals) is of_reveals for watched in self._open.values())
 
     def ask_again_after(self, seconds: float) -> float:
-        """After so many seconds, or longer, a socket is to ask for itself again.
+        """After how many seconds a socket is to ask for itself again: so many, or more if many are open and the question about
+        all of them is answered.
 
         It is up to a quarter less, so that sockets that were opened together do not hold up everybody's frames together.
         """
-        return max(seconds, FOR_EACH_OPEN * len(self._open)) * random.uniform(0.75, 1.0)  # noqa: S311 (keeps no secret)
+        longer = 0.0 if self._failures else FOR_EACH_OPEN * len(self._open)
+        return max(seconds, longer) * random.uniform(0.75, 1.0)  # noqa: S311 (keeps no secret)
 
     def tails(self) -> Counter[str]:
         """How many tails are open, by the kind of account: "person" or "token"."""
@@ -120,7 +134,7 @@ class OpenSockets:
             loop.call_soon_threadsafe(self._changed.set)
 
         LOOK_AGAIN.connect(note)
-        self._asking = asking = ThreadPoolExecutor(1, thread_name_prefix="open sockets")
+        self._asking = _thread()
         try:
             while self._open:
                 self._changed.clear()
@@ -131,8 +145,7 @@ class OpenSockets:
                         await self._changed.wait()
         finally:
             LOOK_AGAIN.disconnect(note)
-            asking.submit(connections.close_all)
-            asking.shutdown(wait=False)
+            _leave(self._asking)
 
     async def _ask(self) -> None:
         """Wake the sockets whose state has changed, and those of which no earlier one is known: it may have changed before.
@@ -142,7 +155,7 @@ class OpenSockets:
         """
         asked = dict(self._open)
         try:
-            state = await asyncio.get_running_loop().run_in_executor(self._asking, _state_told, set(asked.values()))
+            state = await self._told(set(asked.values()))
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
             return
@@ -152,6 +165,21 @@ class OpenSockets:
             if wake in self._open and self._last.get(wake) != now:
                 self._last[wake] = now
                 wake()
+
+    async def _told(self, watched: Collection[Watched]) -> State:
+        """Raises ``TimeoutError`` if there is no answer in time."""
+        self._left = [question for question in self._left if not question.done()]
+        if len(self._left) >= MOST_LEFT:
+            raise TimeoutError
+        question = self._asking.submit(_state_told, watched)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await asyncio.wrap_future(question)
+        except TimeoutError:
+            self._left.append(question)
+            _leave(self._asking)
+            self._asking = _thread()
+            raise
 
     def _fail(self, error: Exception) -> None:
         self._failures += 1
@@ -171,6 +199,17 @@ class OpenSockets:
         for wake, watched in list(self._open.items()):
             if watched.session == session:
                 wake()
+
+
+def _thread() -> ThreadPoolExecutor:
+    """The thread that asks. It begins with its first question."""
+    return ThreadPoolExecutor(1, thread_name_prefix="open sockets")
+
+
+def _leave(asking: ThreadPoolExecutor) -> None:
+    """Close its connection and end it, once it is through with its question."""
+    asking.submit(connections.close_all)
+    asking.shutdown(wait=False)
 
 
 def _keys_of(watched: Watched) -> Collection[tuple[str, object]]:
@@ -194,11 +233,32 @@ def _of_token(token: ApiToken, scope: Scope, now: datetime) -> object:
 
 def _state_told(watched: Collection[Watched]) -> State:
     """Ask with the connection that this thread keeps. If that fails, it may be the connection, so ask with a new one."""
+    _close_if_replaced()
     try:
         return state_of(watched)
     except AnyDatabaseError:
         connections.close_all()
         return state_of(watched)
+
+
+def _close_if_replaced() -> None:
+    """Close the connection if another SQLite file has taken the place of its own, which could be read for ever."""
+    if (file := _sqlite_file()) is None:
+        return
+    if getattr(_opened, "file", file) != file:
+        connections.close_all()
+    _opened.file = file
+
+
+def _sqlite_file() -> tuple[int, int] | None:
+    """Its device and inode; ``None`` for PostgreSQL, or if there is none at the moment."""
+    if connection.vendor != "sqlite":
+        return None
+    try:
+        found = Path(str(connection.settings_dict["NAME"])).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def state_of(watched: Collection[Watched]) -> State:

@@ -30,8 +30,8 @@ def take_short_texts() -> None:
     WebSocketProtocol.dataReceived = data_received
 
 
-def offer_to(protocol: Any, take: Callable[[bytes], bool]) -> None:
-    """Offer this connection's short texts to ``take``. What it answers ``False`` to goes the usual way."""
+def offer_to(protocol: Any, take: Callable[[bytes], bool] | None) -> None:
+    """Offer this connection's short texts to ``take``, or to nobody. What it answers ``False`` to goes the usual way."""
     setattr(protocol, TAKE, take)
 
 

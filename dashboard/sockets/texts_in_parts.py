@@ -17,8 +17,7 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import tcp
 
 IN_PARTS = "eventdesk.text_in_parts"
-"""In ``extensions`` of the scope, where the server takes such a text: its ``send``, for the many that need nothing of what
-lies in between."""
+"""In ``extensions`` of the scope, where the server can tell a socket its connection: the server's own ``send``."""
 TEXT_FRAME = 0x81
 """The first byte of a frame that is a whole text."""
 MOST_AT_ONCE = 100
@@ -36,7 +35,7 @@ class ConnectionWanted:
 
 
 def taking_texts_in_parts(application: Application) -> Application:
-    """The application, told that this process takes such texts from now on."""
+    """The application, in whose scopes ``connection_of`` finds the server's ``send`` from now on."""
     send_whole = WebSocketProtocol.serverSend
 
     def send(protocol: Any, content: Any, binary: bool = False) -> None:

@@ -58,6 +58,8 @@ class RingFilter:
         self.since = since
         self.total = self.floor = 0
         self._budget = RowBudget(rate or 0)
+        self.common: object = None
+        """What its users take alike (``subscriber.common_take``). It holds pieces of the ring, and so must go with it."""
 
     def result_of(self, chunk: Chunk, *, live: bool = False) -> FilterResult:
         """Return the filter's result for the chunk, which is computed once.

@@ -106,6 +106,7 @@ class Hub:
             cursor = TailCursor(tail, wake, rate=rate)
             if tail.join(cursor):
                 return cursor
+            cursor.close()  # the tail has just stopped
 
     def _tail_of(self, topic: Topic, places: Places) -> TopicTail:
         """Return the topic's tail, and start it if there is none.

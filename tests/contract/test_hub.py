@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from typing import Any
 
 import pytest
 
@@ -250,3 +251,21 @@ def test_a_subscriber_that_comes_as_a_tail_stops_gets_a_new_one(storage: Storage
     assert second.tails[0] is not stopped, "a tail that has stopped takes nobody any more"
     storage.log.append(watched.name, numbered(3))
     assert taken(second, 3) == [0, 1, 2]
+
+
+def test_who_finds_that_a_tail_has_just_stopped_leaves_nothing_in_its_ring(
+    storage: Storage, topic: MakeTopic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = topic()
+    first = hub.open([watched], places(storage, watched), lambda: None)
+    (stops,) = first.tails
+    usual, left = stops.join, list[Any]()
+
+    def join(cursor: Any) -> bool:
+        stops.stop()
+        left.append(cursor)
+        return usual(cursor)
+
+    monkeypatch.setattr(stops, "join", join)
+    assert hub.open([watched], places(storage, watched), lambda: None).tails[0] is not stops
+    assert [cursor.left for cursor in left] == [True]

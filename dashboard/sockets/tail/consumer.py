@@ -106,7 +106,9 @@ class TailSocket(Consuming):
             self.disconnected = True
             subscriber = self.subscriber
         self.all_open.discard(self.rights_changed.set)
-        self.connection = None
+        if self.connection is not None:
+            offer_to(self.connection, None)
+            self.connection = None
         for task in self.tasks:
             task.cancel()
         if subscriber is not None:

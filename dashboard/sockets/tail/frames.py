@@ -102,7 +102,7 @@ def _frames_of(take: Take, framing: Framing, most: int) -> list[list[Run]]:
     """The pieces in frames of at most ``most`` bytes. What many pages take alike is joined once for all of them."""
     if take.common is not None and take.pieces and not framing.whole_events:
         run = take.common.made(("rows", framing.profile.level), partial(_joined, framing=framing))
-        if run.bytes <= most:
+        if run is not None and run.bytes <= most:
             return [[run]]
     return _pack(take.pieces, framing, most)
 

@@ -7,33 +7,34 @@ between, and the text that is made of it, is the same for all of them.
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 from eventstore.tail.filter_result import NOTHING, RingFilter, nothing_of
 from eventstore.tail.pieces import Chunk, Piece, Slice
 from eventstore.tail.ring import Ring
+from eventstore.tail.subscriber.counts import Sized
 from eventstore.tail.subscriber.cursor import TailCursor
-from eventstore.tail.subscriber.pending_slice import PendingSlice
 from eventstore.tail.take_bounds import TakeBounds
 
 MOST_KEPT = 16
 """Of one filter. Those that end before the newest chunk are dropped once another is made."""
 MOST_BYTES = 256 * 1024
-"""Of the payloads that one shows. What is kept beside the ring is bounded by it."""
+"""Of the payloads that one shows, and of each text that is made of them. What is kept beside the ring is bounded by it."""
 MOST_CHUNKS = 50
-T = TypeVar("T")
+T = TypeVar("T", bound=Sized)
 
 
 class CommonTake:
     """All slices from one chunk to another: their pieces, and what passing them counts.
 
-    ``to`` is the last chunk, and ``passed`` a slice that stands for all of them. ``rows`` and ``bytes`` are of what is shown.
+    ``passed`` is a slice that stands for all of them. ``rows`` and ``bytes`` are of what is shown. ``after`` is the number of
+    the chunk that comes next, and how many events the ring, and matches the filter, had counted before it. The chunks
+    themselves are not held, because the ring may drop them.
     """
 
-    __slots__ = ("_lock", "_made", "bytes", "passed", "pieces", "rows", "to")
+    __slots__ = ("_lock", "_made", "after", "bytes", "passed", "pieces", "rows")
 
-    def __init__(self, slices: Sequence[Slice], to: Chunk) -> None:
-        self.to = to
+    def __init__(self, slices: Sequence[Slice], after: tuple[int, int, int]) -> None:
+        self.after = after
         self.pieces = [part.piece for part in slices if part.rows]
         self.rows, self.bytes = sum(part.rows for part in slices), sum(part.bytes for part in slices)
         self.passed = Slice(
@@ -47,11 +48,15 @@ class CommonTake:
         self._lock = threading.Lock()
         self._made: dict[Hashable, object] = {}
 
-    def made(self, key: Hashable, make: Callable[[Sequence[Piece]], T]) -> T:
-        """Return what ``make`` makes of the pieces, once for this key, which must always come with the same ``make``."""
+    def made(self, key: Hashable, make: Callable[[Sequence[Piece]], T]) -> T | None:
+        """Return what ``make`` makes of the pieces, once for this key, which must always come with the same ``make``.
+
+        ``None`` if that is too large to be kept.
+        """
         with self._lock:
             if key not in self._made:
-                self._made[key] = make(self.pieces)
+                made = make(self.pieces)
+                self._made[key] = made if made.bytes <= MOST_BYTES else None
             return self._made[key]  # type: ignore[return-value]  # what this key's make made
 
 
@@ -77,23 +82,29 @@ class CommonTakes:
         slices = [part for chunk in since.chunks for part in _slices(ring_filter, chunk)]
         if since.gone or sum(part.bytes for part in slices) > MOST_BYTES:
             return None
-        return takes.setdefault(number, CommonTake(slices, since.chunks[-1]))
-
-
-_of_filters: WeakKeyDictionary[RingFilter, CommonTakes] = WeakKeyDictionary()
+        last, result = since.chunks[-1], ring_filter.result_of(since.chunks[-1])
+        after = last.number + 1, last.before + len(last.entries), result.before + result.matched
+        return takes.setdefault(number, CommonTake(slices, after))
 
 
 def common_take(cursor: TailCursor, most: TakeBounds) -> CommonTake | None:
-    """Return all that waits for a page that watches only this, if it takes that at once; ``pass_all`` then passes it."""
+    """Return all that waits for a page that watches only this, if others with its filter take that too, and it takes it at
+    once; ``pass_all`` then passes it."""
+    if len(cursor.ring_filter.users) < 2:
+        cursor.ring_filter.common = None
+        return None
     if cursor.number is None or cursor.passed_slices or cursor.is_behind or not cursor.has_pending:
         return None
-    takes = _of_filters.get(cursor.ring_filter) or _of_filters.setdefault(cursor.ring_filter, CommonTakes())
+    takes = cursor.ring_filter.common
+    if not isinstance(takes, CommonTakes):
+        takes = cursor.ring_filter.common = CommonTakes()
     take = takes.of(cursor.ring_filter, cursor.tail.ring, cursor.number)
     return None if take is None or most.are_passed(take.rows, take.bytes) else take
 
 
 def pass_all(cursor: TailCursor, take: CommonTake) -> None:
-    cursor.advance(PendingSlice(cursor, take.to, take.passed, True, False))
+    cursor.places.update(take.passed.tokens)
+    cursor.stand_before(*take.after)
 
 
 def _slices(ring_filter: RingFilter, chunk: Chunk) -> Sequence[Slice]:

@@ -6,7 +6,13 @@ from typing import Literal, Protocol, TypeVar
 
 from eventstore.tail.pieces import Piece
 
-T = TypeVar("T")
+
+class Sized(Protocol):
+    @property
+    def bytes(self) -> int: ...
+
+
+T = TypeVar("T", bound=Sized)
 TailState = Literal["live", "catching up", "away"]
 
 
@@ -32,9 +38,9 @@ class Counts:
 
 
 class Common(Protocol):
-    """Keeps what is made of pieces that several subscribers take alike."""
+    """Keeps what is made of pieces that several subscribers take alike. ``None``: it is too large to be kept."""
 
-    def made(self, key: Hashable, make: Callable[[Sequence[Piece]], T]) -> T: ...
+    def made(self, key: Hashable, make: Callable[[Sequence[Piece]], T]) -> T | None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,8 +35,7 @@ class TailCursor:
     """
 
     def __init__(self, tail: TopicTail, wake: Callable[[], None], *, rate: int | None) -> None:
-        self.tail, self.wake = tail, wake
-        self.left = False
+        self.tail, self.wake, self.left = tail, wake, False
         self.number: int | None = None
         self.floors = Floors()
         self.places: dict[int, str] = {}
@@ -163,16 +162,15 @@ class TailCursor:
 
     def _enter_ring(self, filter: Filter | None, number: int) -> None:
         place = self._ring.watch(self, filter, self._rate, number)
-        self.ring_filter, self._published, self._matched = place.ring_filter, place.events, place.matched
-        self.number, self.passed_slices = number, 0
+        self.ring_filter = place.ring_filter
+        self.stand_before(number, place.events, place.matched)
         if place.number != number:
             self.leave_reading()
 
     def _leave_ring(self) -> None:
         """Go on in the store, after what the subscriber has passed."""
         self.number, self.passed_slices = None, 0
-        self.floors, self.requested = Floors(), {}
-        self.fell_back = True
+        self.floors, self.requested, self.fell_back = Floors(), {}, True
 
     def slices(self, counts: SkipCounter, most: TakeBounds) -> Sequence[PendingSlice["TailCursor"]]:
         """Return the slices that wait in the ring: for a page everything that it keeps, otherwise one take.
@@ -215,19 +213,22 @@ class TailCursor:
         self.places.update(pending.slice.tokens)
         chunk = pending.chunk
         if pending.ends_chunk:
-            self.number, self.passed_slices = chunk.number + 1, 0
             self.floors.drop(chunk)
-            self._published = chunk.before + len(chunk.entries)
             result = self.ring_filter.result_of(chunk)
-            self._matched = result.before + result.matched
+            self.stand_before(chunk.number + 1, chunk.before + len(chunk.entries), result.before + result.matched)
             if self._reading is not None:
-                self._reading.passed(self, self.number)
+                self._reading.passed(self, chunk.number + 1)
         elif pending.rest:
             self.floors.raise_to(pending.slice.tokens)
         else:
             self.passed_slices += 1
             self._published += pending.slice.end - pending.slice.start
             self._matched += pending.slice.matched
+
+    def stand_before(self, number: int, published: int, matched: int) -> None:
+        """Stand before this chunk, before which the ring had so many events, and the filter so many matches."""
+        self.number, self.passed_slices = number, 0
+        self._published, self._matched = published, matched
 
     def set_filter(self, filter: Filter | None, counts: SkipCounter) -> None:
         """Apply this filter to everything that was not passed yet."""
@@ -274,8 +275,7 @@ class TailCursor:
         """Stand before this chunk. The events in between are skipped and counted."""
         result = self.ring_filter.result_of(chunk)
         counts.count_skipped(published=chunk.before - self._published, matched=result.before - self._matched)
-        self.number, self.passed_slices = chunk.number, 0
-        self._published, self._matched = chunk.before, result.before
+        self.stand_before(chunk.number, chunk.before, result.before)
 
     def _shared_slices(self, chunk: Chunk) -> list[PendingSlice["TailCursor"]]:
         slices = self.ring_filter.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
