@@ -17,6 +17,16 @@ SQLITE_OPTIONS: dict[str, Any] = {
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
 }
+SILENT_NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+"""For PostgreSQL, in seconds, the last in milliseconds. A database behind a silent network blocks its callers for half a
+minute; without these, for hours. What was sent last may not be acknowledged, or nothing may come any more. A pause of
+the server that is as long ends its connections, too."""
 LARGE_WAL = " PRAGMA wal_autocheckpoint=8000;"
 """For the index: let SQLite's write-ahead log grow to 32 MB.
 
@@ -35,8 +45,7 @@ def database(url: str, default_file: Path, *, pragmas: str = "") -> dict[str, An
         # Tests need a file as well, because threads and other processes use it.
         config["TEST"] = {"NAME": str(Path(str(config["NAME"])).with_suffix(".test.sqlite3"))}
     else:
-        # Without them, a database behind a silent network would block its callers for ever. In seconds and milliseconds.
-        config["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 5_000, **config.get("OPTIONS", {})}
+        config["OPTIONS"] = {**SILENT_NETWORK, **config.get("OPTIONS", {})}
     return config
 
 

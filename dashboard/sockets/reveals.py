@@ -68,6 +68,7 @@ class RevealSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         while True:
             self.changed.clear()
             try:
+                self.all_open.insist_on_answers()
                 person = await self._person()
                 found = await database_sync_to_async(active)(person, login) if person is not None else []
             except DatabaseError as error:

@@ -246,6 +246,7 @@ class TailSocket(Consuming):
                     await self.rights_changed.wait()
             self.rights_changed.clear()
             try:
+                self.all_open.insist_on_answers()
                 account = await current_account(self.scope)
                 allowed = account is not None and policy.allows(account, "tail")
                 scope = await database_sync_to_async(scope_of)(account) if account is not None and allowed else NOTHING
