@@ -19,7 +19,7 @@ from eventstore.actions import registered, subscription_resource
 from eventstore.drivers.database.subscriptions.table_subscriptions import TableSubscriptions
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.log import Edge
-from tests.contract.helpers import soon
+from tests.contract.helpers import eventually
 from tests.unit.auditing.test_interrupted import dead_process
 from tests.web.desk import NAME, TOPIC, Answer, Desk, attribute, hidden, opened_desk, text
 from tests.web.resetting import confirmed, post_url, reset, waiting
@@ -137,8 +137,8 @@ def test_a_worker_settles_what_a_dead_process_left_open_while_it_runs(desk: Desk
             dying.setattr(chain.DatabaseRecord, "ended", lambda *_: None)
             dying.setattr(after_move, "note_skips", lambda *_: None)
             assert post(desk.client(), confirmed(preview(desk, "skip=event&position=e-2"))).status_code == 302
-        assert soon(lambda: [act.state for act in acts()] == [State.UNKNOWN])
-    assert states(desk, 4) == ["acknowledged", "pending", "unknown", "pending"]
+        assert eventually(lambda: states(desk, 4) == ["acknowledged", "pending", "unknown", "pending"])
+    assert [act.state for act in acts()] == [State.UNKNOWN]
 
 
 def test_a_skip_whose_process_died_waits_for_a_store_that_is_away_before_it_is_settled(
