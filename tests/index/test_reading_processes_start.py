@@ -48,6 +48,7 @@ def test_one_that_cannot_live_is_started_ever_more_seldom_and_says_why_in_a_line
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(remote, "RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(remote.log, "disabled", True)  # it may write there too
     storage: Any = OpenedBy(partial(int, "no number"))
     processes = Processes(storage, 1)
     assert soon(lambda: processes.one() is None and processes._failures >= 2)
