@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo 'make run      the dashboard with demo people and a demo history, on http://127.0.0.1:8000/ (PORT=…)'
 	@echo 'make test     everything: lint, types, and every test but the soak'
-	@echo 'make check    lint, types and the quick unit tests, in half a minute'
+	@echo 'make check    lint, types and the quick unit tests, in less than a minute'
 	@echo 'make audit    whether a pinned dependency has a known vulnerability; says so where nobody could be asked (CI runs it too)'
 	@echo 'make soak     the long kill and load tests, Lighthouse on every page (needs Node), property tests at length, and all tests that'
 	@echo '              need a broker on Pulsar 4.2.4'
