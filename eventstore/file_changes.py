@@ -71,6 +71,16 @@ def sqlite_log(database: object) -> FileChanges:
     return FileChanges(f"{database}-wal")
 
 
+def sqlite_file(database: object) -> tuple[int, int] | None:
+    """Return the device and inode of this SQLite file; ``None`` if there is none now. Who has a file open goes on with it
+    after it was removed or replaced."""
+    try:
+        found = Path(str(database)).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def sqlite_commits(raw: Any) -> object:
     """What changes with each commit of others, of a connection of the driver: read without a transaction or a lock."""
     return raw.execute("PRAGMA data_version").fetchone()[0]

@@ -91,7 +91,7 @@ def _seen() -> tuple[AllBacklogs, StoreUnreachable | None, bool]:
     """What was seen of all subscriptions, now if the store answers; otherwise as last known, and why. Then, whether it may be
     a part of them: what is missing may be there."""
     found, away = backlog_cache.gathered_or_last_known()
-    is_part = desk().subscriptions.supported and (found is None or found.is_asked_for)
+    is_part = backlog_cache.is_asked_for(found, None)
     return found.seen if found else AllBacklogs(topics=(), as_of=None), away, is_part
 
 

@@ -18,7 +18,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from django.db import Error as AnyDatabaseError
@@ -31,6 +30,7 @@ from dashboard.privacy.by_reason.reveals import in_force_of
 from dashboard.signin.provider import provider
 from dashboard.sockets import at_the_provider
 from dashboard.sockets.session import HASH_IN_SCOPE, Account
+from eventstore.file_changes import sqlite_file
 from eventstore.model import place_of
 
 log = logging.getLogger(__name__)
@@ -261,13 +261,7 @@ def _close_if_replaced() -> None:
 
 def _sqlite_file() -> tuple[int, int] | None:
     """Its device and inode; ``None`` for PostgreSQL, or if there is none at the moment."""
-    if connection.vendor != "sqlite":
-        return None
-    try:
-        found = Path(str(connection.settings_dict["NAME"])).stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+    return sqlite_file(connection.settings_dict["NAME"]) if connection.vendor == "sqlite" else None
 
 
 def state_of(watched: Collection[Watched]) -> State:

@@ -76,6 +76,16 @@ class RingFilter:
             result = chunk.results.setdefault(self.key, FilterResult(len(matching), slices, account))
         return result
 
+    def slices_of(self, chunk: Chunk) -> Sequence[Slice]:
+        """Return the chunk's slices: one that shows nothing if nothing of it matches, so that it is passed all the same."""
+        return self.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
+
+    def behind(self, chunk: Chunk) -> tuple[int, int, int]:
+        """Return the number of the chunk that comes next, and how many events the ring, and matches this filter, had counted
+        before that."""
+        result = self.result_of(chunk)
+        return chunk.number + 1, chunk.before + len(chunk.entries), result.before + result.matched
+
     def result_of_rest(self, chunk: Chunk, rest: Sequence[int]) -> FilterResult:
         """Return the result for the entries at these indexes of the chunk, which only one subscriber needs.
 

@@ -13,7 +13,7 @@ from typing import Any, overload
 import msgspec
 
 from eventstore.index.tables.packing import pack, unpack
-from eventstore.index.tables.texts import PackedTexts, pack_uuids, together, unpack_uuid
+from eventstore.index.tables.texts import UUID_BYTES, PackedTexts, pack_uuids, together, unpack_uuid
 from eventstore.model.events import NO_TIME
 
 FULL = 256
@@ -182,7 +182,7 @@ class _Ids(Sequence[str]):
 
     def __init__(self, uuids: bytes, marks: bytes) -> None:
         self._uuids = uuids
-        self._numbers = list(accumulate(marks, initial=0)) if marks else range(len(uuids) // 16 + 1)
+        self._numbers = list(accumulate(marks, initial=0)) if marks else range(len(uuids) // UUID_BYTES + 1)
         """The number of UUIDs before each place, and in the end the number of all."""
 
     def __len__(self) -> int:

@@ -3,12 +3,11 @@
 The router finds the database of a model by the app label. Raw SQL and transactions have no model, so they come here.
 """
 
-from pathlib import Path
-
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventstore.config.commands import migrate_command
+from eventstore.file_changes import sqlite_file
 from eventstore.model.errors import IndexReplaced
 
 ALIAS = "index"
@@ -53,11 +52,7 @@ def file_identity() -> tuple[int, int] | None:
     """
     if connection().vendor != "sqlite":
         return None
-    try:
-        found = Path(connection().settings_dict["NAME"]).stat()
-    except FileNotFoundError:
-        return 0, 0
-    return found.st_dev, found.st_ino
+    return sqlite_file(connection().settings_dict["NAME"]) or (0, 0)
 
 
 def opened_file() -> tuple[int, int] | None:

@@ -35,8 +35,8 @@ _decoder = msgspec.msgpack.Decoder()
 
 def pack(columns: Packed, values: Any) -> bytes:
     """Return the columns and the searchable values as the data of a block. Other threads run while it is compressed."""
-    uuids = b"".join([column[0] for column in columns if _is_of_uuids(column)])
-    lengths = [len(column[0]) for column in columns if _is_of_uuids(column)]
+    of_uuids = [column[0] for column in columns if _is_of_uuids(column)]
+    uuids, lengths = b"".join(of_uuids), list(map(len, of_uuids))
     others = [column[1] if _is_of_uuids(column) else column for column in columns]
     others[0] = _crosswise(others[0])
     alike = are_alike(uuids)

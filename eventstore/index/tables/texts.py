@@ -32,7 +32,7 @@ class PackedTexts(Sequence[str]):
             start, end, _ = place.indices(len(self.marks))
             before = self.marks.count(1, 0, start)
             until = before + self.marks.count(1, start, end)
-            return PackedTexts(self.uuids[16 * before : 16 * until], self.marks[start:end])
+            return PackedTexts(self.uuids[UUID_BYTES * before : UUID_BYTES * until], self.marks[start:end])
         if not 0 <= place < len(self.marks):
             raise IndexError(place)
         return unpack_uuid(self.uuids, self.marks.count(1, 0, place)) if self.marks[place] else ""
@@ -86,5 +86,5 @@ def pack_uuids(texts: Sequence[str]) -> bytes | None:
 
 def unpack_uuid(packed: bytes, number: int) -> str:
     """Return the text of the UUID at this place, counted from 0."""
-    digits = packed[16 * number : 16 * number + 16].hex()
+    digits = packed[UUID_BYTES * number : UUID_BYTES * (number + 1)].hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

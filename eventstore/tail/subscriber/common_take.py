@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from eventstore.tail.filter_result import NOTHING, RingFilter, nothing_of
-from eventstore.tail.pieces import Chunk, Piece, Slice
+from eventstore.tail.filter_result import NOTHING, RingFilter
+from eventstore.tail.pieces import Piece, Slice
 from eventstore.tail.ring import Ring
 from eventstore.tail.subscriber.counts import Sized
 from eventstore.tail.subscriber.cursor import TailCursor
@@ -26,9 +26,8 @@ T = TypeVar("T", bound=Sized)
 class CommonTake:
     """All slices from one chunk to another: their pieces, and what passing them counts.
 
-    ``passed`` is a slice that stands for all of them. ``rows`` and ``bytes`` are of what is shown. ``after`` is the number of
-    the chunk that comes next, and how many events the ring, and matches the filter, had counted before it. The chunks
-    themselves are not held, because the ring may drop them.
+    ``passed`` is a slice that stands for all of them. ``rows`` and ``bytes`` are of what is shown. ``after`` is where a cursor
+    stands then (``RingFilter.behind``). The chunks themselves are not held, because the ring may drop them.
     """
 
     __slots__ = ("_lock", "_made", "after", "bytes", "passed", "pieces", "rows")
@@ -79,12 +78,10 @@ class CommonTakes:
         if not 0 <= newest - number < MOST_CHUNKS or len(takes) >= MOST_KEPT:
             return None
         since = ring.since(number, newest + 1 - number)
-        slices = [part for chunk in since.chunks for part in _slices(ring_filter, chunk)]
+        slices = [part for chunk in since.chunks for part in ring_filter.slices_of(chunk)]
         if since.gone or sum(part.bytes for part in slices) > MOST_BYTES:
             return None
-        last, result = since.chunks[-1], ring_filter.result_of(since.chunks[-1])
-        after = last.number + 1, last.before + len(last.entries), result.before + result.matched
-        return takes.setdefault(number, CommonTake(slices, after))
+        return takes.setdefault(number, CommonTake(slices, ring_filter.behind(since.chunks[-1])))
 
 
 def common_take(cursor: TailCursor, most: TakeBounds) -> CommonTake | None:
@@ -105,7 +102,3 @@ def common_take(cursor: TailCursor, most: TakeBounds) -> CommonTake | None:
 def pass_all(cursor: TailCursor, take: CommonTake) -> None:
     cursor.places.update(take.passed.tokens)
     cursor.stand_before(*take.after)
-
-
-def _slices(ring_filter: RingFilter, chunk: Chunk) -> Sequence[Slice]:
-    return ring_filter.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)

@@ -214,8 +214,7 @@ class TailCursor:
         chunk = pending.chunk
         if pending.ends_chunk:
             self.floors.drop(chunk)
-            result = self.ring_filter.result_of(chunk)
-            self.stand_before(chunk.number + 1, chunk.before + len(chunk.entries), result.before + result.matched)
+            self.stand_before(*self.ring_filter.behind(chunk))
             if self._reading is not None:
                 self._reading.passed(self, chunk.number + 1)
         elif pending.rest:
@@ -278,7 +277,7 @@ class TailCursor:
         self.stand_before(chunk.number, chunk.before, result.before)
 
     def _shared_slices(self, chunk: Chunk) -> list[PendingSlice["TailCursor"]]:
-        slices = self.ring_filter.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
+        slices = self.ring_filter.slices_of(chunk)
         first = self.passed_slices if chunk.number == self.number else 0
         last = slices[-1]
         return [PendingSlice(self, chunk, part, part is last, False) for part in slices[first:]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from daphne.ws_protocol import WebSocketProtocol
 
 from dashboard.privacy import AccessProfile
 from dashboard.sockets import short_texts
@@ -16,37 +16,14 @@ from dashboard.sockets.tail.closing import BAD_REQUEST
 from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.sender import FrameSender
-from tests.unit.sockets.test_short_texts import frame
-
-
-class Transport:
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def writeSequence(self, parts: list[bytes]) -> None:
-        self.written += b"".join(parts)
-
-    def loseConnection(self) -> None:
-        """The end."""
-
-    abortConnection = unregisterProducer = loseConnection
+from tests.unit.sockets.connections import frame, open_connection
 
 
 class Open:
     """A tail's socket on an open connection. ``heard`` are the texts that went daphne's way."""
 
     def __init__(self) -> None:
-        factory = WebSocketFactory(None, protocols=[])
-        factory.protocol = WebSocketProtocol
-        factory.setProtocolOptions(maxMessagePayloadSize=1_000_000)
-        made: Any = WebSocketProtocol()
-        made.factory, made.client_addr = factory, None
-        WebSocketServerProtocol._connectionMade(made)
-        made.state, made.transport, made.websocket_version = WebSocketServerProtocol.STATE_OPEN, Transport(), 13
-        made.current_frame, made.inside_message = None, False
+        made = open_connection(largest=1_000_000)
         self.heard: list[bytes] = []
         made.onMessage = lambda payload, is_binary: self.heard.append(payload)
         self.connection = made

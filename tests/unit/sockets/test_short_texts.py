@@ -4,28 +4,10 @@ import random
 from typing import Any
 
 import pytest
-from autobahn.twisted.websocket import WebSocketServerProtocol
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from daphne.ws_protocol import WebSocketProtocol
 
 from dashboard.sockets import short_texts
-
-MASK = b"\x01\x80\xff\x00"
-
-
-def frame(text: bytes, *, first: int = 0x81, mask: bytes = MASK) -> bytes:
-    """A frame of up to 125 bytes."""
-    masked = bytes(byte ^ mask[number % 4] for number, byte in enumerate(text))
-    return bytes([first, 0x80 | len(text)]) + mask + masked
-
-
-class Transport:
-    def write(self, data: bytes) -> None:
-        """An answer."""
-
-    def loseConnection(self) -> None:
-        """The end."""
-
-    abortConnection = unregisterProducer = loseConnection
+from tests.unit.sockets.connections import MASK, frame, open_connection
 
 
 @pytest.fixture
@@ -40,14 +22,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(WebSocketProtocol, "dataReceived", noted)
     short_texts.take_short_texts()
-    factory = WebSocketFactory(None, protocols=[])
-    factory.protocol = WebSocketProtocol
-    factory.setProtocolOptions(maxMessagePayloadSize=1_000)
-    made: Any = WebSocketProtocol()
-    made.factory, made.client_addr = factory, None
-    WebSocketServerProtocol._connectionMade(made)
-    made.state, made.transport, made.websocket_version = WebSocketServerProtocol.STATE_OPEN, Transport(), 13
-    made.current_frame, made.inside_message = None, False
+    made = open_connection(largest=1_000)
     made.heard, made.left = [], left
     made.onMessage = lambda payload, is_binary: made.heard.append((payload, is_binary))
     return made

@@ -9,17 +9,7 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from dashboard.sockets import texts_in_parts
-
-
-class Transport:
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def writeSequence(self, parts: list[bytes]) -> None:
-        self.written += b"".join(parts)
+from tests.unit.sockets.connections import Transport
 
 
 class Protocol:
