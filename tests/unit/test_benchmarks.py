@@ -23,7 +23,9 @@ def bench(folder: Path, name: str) -> tuple[int, str]:
     return result.returncode, result.stdout
 
 
-@pytest.mark.parametrize("name", ["import", "index", "masking", "pages", "redrive", "replay", "subscriptions", "tail"])
+@pytest.mark.parametrize(
+    "name", ["beside", "import", "index", "masking", "pages", "redrive", "replay", "subscriptions", "tail"]
+)
 def test_a_benchmark_is_run(tmp_path: Path, name: str) -> None:
     assert bench(tmp_path, name) == (0, f"running -m benchmarks.{name}\n")
 
