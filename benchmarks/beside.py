@@ -31,7 +31,9 @@ def main() -> None:
             for name in OF:
                 for place in (tree, ROOT) if number % 2 else (ROOT, tree):
                     side = "now" if place == ROOT else "before"
-                    for figure, value in figures(name, place):
+                    seen = dict(figures(name, place))
+                    say(f"{name} {side}: " + ", ".join(f"{figure} {value:,.1f}" for figure, value in seen.items()))
+                    for figure, value in seen.items():
                         measured.setdefault((f"{name}_{figure}", side), []).append(value)
     middle = {key: median(values) for key, values in measured.items()}
     both = [figure for figure, side in middle if side == "now" and (figure, "before") in middle]
