@@ -10,6 +10,7 @@ import ctypes
 import gc
 import threading
 import time
+from collections.abc import Callable
 
 EVERY = 2.0
 """Seconds between two calls of ``trim_heap``."""
@@ -17,6 +18,9 @@ REST = 5.0
 """Seconds without work after which it is trimmed."""
 MOST_RESTS = 6
 """After so many rests it is trimmed while work goes on."""
+CROWD, COLLECTS_EVERY = 100, 600.0
+"""With so many websockets open, garbage is collected at a rest only after so many seconds: that looks at all that is kept for
+them, and holds up everybody's frames for as long, with a thousand for a quarter of a second. Python's own runs go on."""
 NEW_OBJECTS = 20_000
 """New objects after which the garbage collector runs.
 
@@ -63,10 +67,14 @@ def freeze_loaded_objects() -> None:
 
 
 class GivingBack:
-    """Trims the heap a while after each piece of work. While there is none, its thread sleeps."""
+    """Trims the heap a while after each piece of work. While there is none, its thread sleeps.
 
-    def __init__(self, rest: float = REST) -> None:
-        self._rest = rest
+    ``sockets`` says how many websockets are open.
+    """
+
+    def __init__(self, rest: float = REST, sockets: Callable[[], int] = lambda: 0) -> None:
+        self._rest, self.sockets = rest, sockets
+        self._collected = time.monotonic()
         self._worked = threading.Event()
         self._thread: threading.Thread | None = None
         self.times = 0
@@ -81,10 +89,14 @@ class GivingBack:
 
     def _run(self) -> None:
         while self._worked.wait():
-            if self._comes_to_rest():
+            if self._comes_to_rest() and not self._would_hold_up_many():
                 gc.collect()  # what refers to itself holds its payloads until then; now nobody waits for this
+                self._collected = time.monotonic()
             trim_heap()
             self.times += 1
+
+    def _would_hold_up_many(self) -> bool:
+        return self.sockets() >= CROWD and time.monotonic() - self._collected < COLLECTS_EVERY
 
     def _comes_to_rest(self) -> bool:
         """Wait until nothing was done for a while; false if that does not come soon."""

@@ -1,6 +1,6 @@
 """How much a subscriber takes at a time."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 BYTES_A_TAKE = 1024 * 1024
 BYTES_OF_AN_EVENT = 500
@@ -9,8 +9,7 @@ BYTES_OF_A_ROW = 1_000
 """Bytes of a page's row, whatever its payload."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TakeBounds:
+class TakeBounds(Struct, frozen=True, kw_only=True, gc=False):
     """The limits of one take.
 
     ``events`` counts rows on a page, or whole events. ``bytes`` limits the payloads plus ``beside`` bytes for each

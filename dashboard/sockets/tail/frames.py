@@ -6,10 +6,13 @@ has the places after its own events, so that a client that is cut off between tw
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice, repeat
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dashboard.privacy import AccessProfile
 from dashboard.sockets.tail.frame_parts import MOST_BYTES, Part, parts_of, places_after
@@ -52,8 +55,7 @@ class Framing:
         self.counts = Counts(published=self.counts.published)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FrameContent:
+class FrameContent(Struct, frozen=True, kw_only=True):
     """What goes into one frame: texts to join, and what accompanies them. ``count`` is the number of events."""
 
     texts: Sequence[bytes]

@@ -2,14 +2,15 @@
 
 With many sockets each gets fewer frames, with more in each. A thousand that got ten a second would take more than a processor,
 and each event would come late. Nor do so many keep in step: their frames are spread evenly, each socket having its own times,
-because those that a chunk woke together would all wait for the last one's frame.
+because those that a chunk woke together would all wait for the last one's frame. A few have the same times: each run of the
+event loop costs as much as half of a frame.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
-from math import floor
+from itertools import count
+from math import ceil, floor
 
 FRAME_EVERY = 0.1
 FOR_EACH_SOCKET = 0.000_33
@@ -18,6 +19,12 @@ LATE_IN_BEAT, ALIGN_EVERY = 0.03, 1.0
 """Seconds after a chunk from which a frame is late, and the shortest time between two waits for the next chunk."""
 SLACK = 0.02
 """Seconds by which the next chunk may be late."""
+TOGETHER = 8
+"""Sockets of a crowd whose frames are due at the same time, as many as send at a time."""
+GOLDEN = 0.6180339887498949
+"""Steps of this size around a circle visit every part of it evenly, however many they are."""
+
+_steps = count()
 
 
 class Pace:
@@ -27,7 +34,7 @@ class Pace:
         self._sockets = sockets
         self._due = time.monotonic()
         self._aligned_at = 0.0
-        self._own = random.random()  # noqa: S311 (spreads load, and keeps no secret)
+        self._own = next(_steps) * GOLDEN % 1
         """In a crowd, the part of each interval after which this socket's frame is due."""
 
     async def align_to_beat(self, news: asyncio.Event, chunk_at: Callable[[], float]) -> None:
@@ -49,11 +56,15 @@ class Pace:
         except TimeoutError:
             return
 
-    async def next(self) -> None:
-        """Call after a frame has gone out. Waits until the next one may."""
-        now, every = time.monotonic(), self._every
+    async def next(self, *, more: bool = False) -> None:
+        """Call after a frame has gone out. Waits until the next one may.
+
+        ``more``: it had no room for all there is. Then a crowd's next one does not wait as long.
+        """
+        now, every = time.monotonic(), FRAME_EVERY if more else self._every
         if every > FRAME_EVERY:
-            self._due = (floor(now / every - self._own) + 1 + self._own) * every
+            due, step = (floor(now / every - self._own) + 1 + self._own) * every, TOGETHER * FOR_EACH_SOCKET
+            self._due = ceil(due / step) * step
         else:
             # From when this frame was due, not from now. Otherwise only every other chunk of a busy tail would be sent.
             self._due = max(self._due + every, now - every / 2)

@@ -116,7 +116,7 @@ class FrameSender:
             self._last_sent = time.monotonic()
             if memory.is_due():
                 self._spawn(read_in_thread(memory.trim_heap))
-            await pace.next()
+            await pace.next(more=not self.framing.whole_events and (bool(self.outbox) or subscriber.has_pending))
 
     async def _wait_for_frame(self, subscriber: TailSubscriber) -> bool:
         """Wait until a frame is due and the client has room for it. Returns ``False`` once no frame will follow."""

@@ -1,8 +1,9 @@
 """What a subscriber is told in addition to the events: how many there were, and why it did not get all of them."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from eventstore.tail.pieces import Piece
 
@@ -16,8 +17,7 @@ T = TypeVar("T", bound=Sized)
 TailState = Literal["live", "catching up", "away"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True, gc=False):
     """Exact counts of everything that the subscriber has passed: ``matched == shown + sampled + slow + older``.
 
     - ``published``: every event of its topics since its start.
@@ -43,8 +43,7 @@ class Common(Protocol):
     def made(self, key: Hashable, make: Callable[[Sequence[Piece]], T]) -> T | None: ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Take:
+class Take(Struct, frozen=True, kw_only=True):
     """What a subscriber takes at a time: ``pieces`` in order, each oldest first and none of them empty.
 
     - ``places``: by ``place_key``, the tokens that have changed since the last take (in the first take, all). With them

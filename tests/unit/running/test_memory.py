@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -105,3 +106,18 @@ def test_while_nothing_is_done_nothing_is_trimmed_again(monkeypatch: pytest.Monk
         back.note()
         assert trimmed.acquire(timeout=20)
     assert not trimmed.acquire(timeout=0.05)
+
+
+@pytest.mark.parametrize(("sockets", "seconds_ago", "collected"), [(0, 1, 1), (1_000, 1, 0), (1_000, 1_000, 1)])
+def test_a_rest_of_the_pages_collects_garbage_unless_that_would_hold_up_a_thousand_sockets_again(
+    monkeypatch: pytest.MonkeyPatch, sockets: int, seconds_ago: float, collected: int
+) -> None:
+    runs: list[str] = []
+    trimmed = threading.Semaphore(0)
+    monkeypatch.setattr(memory, "gc", SimpleNamespace(collect=lambda: runs.append("collected")))
+    monkeypatch.setattr(memory, "trim_heap", trimmed.release)
+    back = memory.GivingBack(rest=0.0, sockets=lambda: sockets)
+    back._collected -= seconds_ago
+    back.note()
+    assert trimmed.acquire(timeout=20)
+    assert len(runs) == collected

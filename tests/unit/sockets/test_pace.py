@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from dashboard.sockets.tail import pace
-from dashboard.sockets.tail.pace import ALIGN_EVERY, FOR_EACH_SOCKET, FRAME_EVERY, LATE_IN_BEAT, Pace
+from dashboard.sockets.tail.pace import ALIGN_EVERY, FOR_EACH_SOCKET, FRAME_EVERY, LATE_IN_BEAT, TOGETHER, Pace
 
 LATE = (LATE_IN_BEAT + FRAME_EVERY) / 2
 
@@ -121,26 +122,39 @@ def test_a_thousand_sockets_get_fewer_frames_each(clock: Clock, monkeypatch: pyt
     assert sent[-1] - sent[0] == pytest.approx(19 * 1_000 * FOR_EACH_SOCKET)
 
 
-def test_a_thousand_that_are_woken_together_send_their_next_frames_at_different_times(
+def test_a_thousand_that_are_woken_together_send_their_next_frames_a_few_at_a_time(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waited: list[float] = []
+    due: list[float] = []
 
     async def sleep(seconds: float) -> None:
-        waited.append(seconds)
+        due.append(clock.now + seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(random, "random", iter(random.Random(1).sample([n / 1_000 for n in range(1_000)], 1_000)).__next__)
     every = 1_000 * FOR_EACH_SOCKET
 
     async def work() -> None:
         for own_pace in [Pace(lambda: 1_000) for _ in range(1_000)]:
+            clock.now += 0.000_01
             await own_pace.next()
 
+    began = clock.now
     asyncio.run(work())
-    assert all(0 <= seconds <= every for seconds in waited)
-    tenths = [int(10 * seconds / every - 1e-9) for seconds in waited]
-    assert all(99 <= tenths.count(tenth) <= 101 for tenth in range(10))
+    assert all(began < at <= began + 1.1 * every for at in due)
+    together = Counter(round(at, 6) for at in due)
+    assert max(together.values()) <= TOGETHER + 1
+    assert len(together) < 1.2 * 1_000 / TOGETHER
+
+
+def test_in_a_crowd_what_there_was_no_room_for_does_not_wait_as_long(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio, "sleep", clock.sleep)
+    own_pace = Pace(lambda: 1_000)
+    began = clock.now
+    asyncio.run(own_pace.next(more=True))
+    assert clock.now - began <= FRAME_EVERY + 1e-6
+    asyncio.run(own_pace.next())
+    asyncio.run(own_pace.next())
+    assert clock.now - began > 1_000 * FOR_EACH_SOCKET
 
 
 @pytest.mark.parametrize("seed", range(5))
