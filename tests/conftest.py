@@ -8,6 +8,7 @@ real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
+from execnet import gateway_io
 from pytest_rerunfailures import StatusDB  # type: ignore[import-untyped]
 
 from tests.databases import database_environment, emptied
@@ -27,7 +29,8 @@ from tests.examples import examples
 from tests.lean_client import keep_middleware, record_no_templates
 from tests.lean_reports import tell_less
 from tests.run_servers import FIND, RunServers, finder
-from tests.scheduling import LongestFirst, import_own_share
+from tests.scheduling import LongestFirst
+from tests.worker_server import forking
 
 pytest_plugins = [
     "tests.broker_fixture",
@@ -76,6 +79,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """The workers are forked, where that can be done, from a process that imports the tests for all of them."""
+    if sys.platform == "linux":
+        gateway_io.Popen2IOMaster = forking(config.invocation_params.args, dict(os.environ))  # type: ignore[misc, assignment]
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """The controller tells each worker, before it starts, where to find the run's servers."""
     node.workerinput[SOCKET] = node.config.stash[OWNED].socket()
@@ -101,7 +111,6 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     if hasattr(session.config, "workerinput") and hasattr(session.config, "failures_db"):
         session.config.failures_db = StatusDB()  # where tests are run again, each asked the controller twice, byte by byte
     gc.disable()
-    import_own_share(session.config)
     try:
         return (yield)
     finally:

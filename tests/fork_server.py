@@ -198,12 +198,9 @@ def main() -> Run | None:
 
 
 def _load_apps() -> None:
-    """Load Django's apps with their models, and then the settings no more: the next to ask for one reads them anew."""
-    from asgiref.local import Local
+    """Load Django's apps with their models, and forget the settings that they asked for."""
     from django.apps import apps
     from django.conf import settings
-    from django.db import connections
-    from django.utils.functional import empty
 
     kept = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="eventdesk-fork-server-") as nothing:
@@ -214,6 +211,16 @@ def _load_apps() -> None:
     os.environ.clear()
     os.environ.update(kept)
     time.tzset()
+    forget_settings()
+
+
+def forget_settings() -> None:
+    """Let the next who asks for a setting read them anew, in another environment."""
+    from asgiref.local import Local
+    from django.conf import settings
+    from django.db import connections
+    from django.utils.functional import empty
+
     settings._wrapped = empty
     del sys.modules["dashboard.settings"], sys.modules["dashboard"].settings
     vars(connections).pop("settings")  # each model asked how long a table's name may be

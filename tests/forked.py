@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,12 @@ SERVERS: dict[int, socket.socket] = {}
 class Forked(subprocess.Popen[Any]):
     """Like any other ``Popen``, but for how the process comes to be.
 
-    ``bound``: it ignores Ctrl-C, and ends with this process, however this one ends.
+    ``bound``: it ignores Ctrl-C, and ends with this process, however this one ends. ``server``: the connection to the server
+    that forks it, if not this process's own.
     """
 
-    def __init__(self, *given: Any, bound: bool = False, **options: Any) -> None:
-        self._bound = bound
+    def __init__(self, *given: Any, bound: bool = False, server: socket.socket | None = None, **options: Any) -> None:
+        self._bound, self._server = bound, server
         super().__init__(*given, **options)
 
     def _execute_child(self, args: Sequence[str], executable: Any, *given: Any) -> None:
@@ -52,7 +53,8 @@ class Forked(subprocess.Popen[Any]):
             streams = [number if number != -1 else standard for standard, number in enumerate((pipes[0], pipes[3], pipes[5]))]
             environment = dict(os.environ if env is None else env)
             asked = {"command": list(args[1:]), "folder": str(cwd or Path.cwd()), "environment": environment}
-            self.pid = _fork({**asked, "session": bool(start_new_session), "bound": os.getpid() * self._bound}, streams)
+            how = {"session": bool(start_new_session), "bound": os.getpid() * self._bound}
+            self.pid = _fork({**asked, **how}, streams, self._server)
             self._child_created = True
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
@@ -76,14 +78,14 @@ def run(
     return subprocess.CompletedProcess(command, process.returncode, out, errors)
 
 
-def _fork(asked: dict[str, Any], streams: Sequence[int]) -> int:
+def _fork(asked: dict[str, Any], streams: Sequence[int], server: socket.socket | None) -> int:
     """Ask the fork server for a process, and return its number.
 
     The fork server's child forks once more and ends. The kernel then gives the process to the nearest ancestor that takes
     orphans: this one, for that moment.
     """
     with LOCK:
-        server = SERVERS.get(os.getpid()) or _server()
+        server = server or SERVERS.get(os.getpid()) or _server()
         _take_orphans(True)
         try:
             socket.send_fds(server, [json.dumps(asked).encode()], list(streams))
@@ -102,14 +104,20 @@ def _take_orphans(taken: bool) -> None:
 
 @cache
 def _server() -> socket.socket:
-    """A connection to this process's fork server, which ends with it."""
-    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    """A connection to this process's fork server."""
     plain = {name: value for name, value in os.environ.items() if name in INHERITED}
+    return started_server("tests.fork_server", environment={**plain, "PYTHONPATH": str(ROOT)})
+
+
+def started_server(module: str, *arguments: str, environment: Mapping[str, str]) -> socket.socket:
+    """A connection to a server that this module is, started now. It gets its end of it as its first argument, and ends with
+    this process."""
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server", str(theirs.fileno()), ROOM],
+            [sys.executable, "-m", module, str(theirs.fileno()), *arguments, ROOM],
             cwd=ROOT,
-            env={**plain, "PYTHONPATH": str(ROOT)},
+            env=environment,
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )

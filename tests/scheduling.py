@@ -6,11 +6,8 @@ handed out together, so that one worker runs them all.
 
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
-import pytest
 from xdist.scheduler import LoadFileScheduling
 
 SECONDS = {
@@ -116,19 +113,6 @@ TOGETHER = {
 
 GROUPS = {file: what for what, files in TOGETHER.items() for file in files}
 SECONDS_OF_A_TEST = 0.1
-
-
-def import_own_share(config: pytest.Config) -> None:
-    """Let each worker begin with other test files than the others. pytest keeps what it makes of a file for the next process:
-    where all begin with the first, each makes all of them, seven seconds of a processor in a fresh checkout."""
-    given = getattr(config, "workerinput", None)
-    if given is None:
-        return
-    folders = [folder for name in config.args if (folder := config.invocation_params.dir / name).is_dir()]
-    files = sorted(file.relative_to(config.rootpath) for folder in folders for file in folder.rglob("test_*.py"))
-    for file in files[int(given["workerid"].removeprefix("gw")) :: given["workercount"]]:
-        with suppress(Exception):  # pytest imports it again, and reports it
-            import_module(".".join(file.with_suffix("").parts))
 
 
 class LongestFirst(LoadFileScheduling):  # type: ignore[misc]

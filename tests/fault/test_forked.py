@@ -1,4 +1,6 @@
-"""Processes that tests fork from one that has imported everything are like processes of an interpreter of their own."""
+"""Processes that tests fork from one that has imported everything are like processes of an interpreter of their own.
+
+So are the workers that run the tests."""
 
 import os
 import signal
@@ -13,6 +15,7 @@ from tests import forked
 from tests.contract.helpers import eventually
 from tests.forked import ROOT
 
+IMPORTED_BY = os.getpid()
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the processes are forked on Linux only")
 
 
@@ -123,3 +126,14 @@ def _is_gone(group: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def test_a_worker_is_forked_with_the_tests_and_like_one_that_was_started(worker_id: str) -> None:
+    if worker_id == "master":
+        pytest.skip("there are no workers")
+    assert os.getpid() != IMPORTED_BY
+    assert type(sys.modules[__name__].__loader__).__name__ == "AssertionRewritingHook"
+    assert "pytest" in Path(f"/proc/{os.getppid()}/cmdline").read_text()
+    assert "worker_server" not in Path(f"/proc/{os.getppid()}/cmdline").read_text()
+    assert not hasattr(sys.modules["__main__"], "__file__"), "multiprocessing would import it again"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

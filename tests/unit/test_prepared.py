@@ -19,7 +19,7 @@ def until(number: int) -> datetime:
     return NOW + timedelta(seconds=number)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def indexers(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> None:
     """Three, of which the first ends first."""
     if request.param == "postgres":
@@ -90,6 +90,7 @@ def test_what_it_is_joined_with_is_there_without_another_question(
     assert prepared(person=person.pk + 1, now=NOW) == prepared(person=person.pk, now=until(60)) == []
 
 
+@pytest.mark.slow
 def test_it_is_put_together_once_for_each_kind_of_database(desk_databases: dict[str, str], index_on_postgres: str) -> None:
     times = []
 

@@ -1,0 +1,78 @@
+"""A process that has imported all tests, and forks the workers of pytest-xdist: ``python -m tests.worker_server``.
+
+Python, pytest, the libraries, the project and its tests take some seconds of a processor to import, and each worker did it for
+itself. A fork has them, with assertions rewritten, and goes on as one that was started: it reads its options, and collects.
+"""
+
+import gc
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from _pytest.config import _prepareconfig
+
+from tests import forked
+from tests.fork_server import Run, end_quickly, serve
+
+
+def forking(arguments: Iterable[str], environment: dict[str, str]) -> Callable[..., Any]:
+    """What execnet is to start the processes of workers with, in place of its own; these are pytest's arguments."""
+    from execnet.gateway_base import Popen2IO
+    from execnet.gateway_io import Popen2IOMaster
+
+    server = forked.started_server(__name__, json.dumps(list(arguments)), environment=environment)
+
+    class ForkedMaster(Popen2IOMaster):
+        def __init__(self, command: list[str], execmodel: Any) -> None:
+            interpreter, _, *rest = command  # but for the option for streams without a buffer
+            pipe = execmodel.subprocess.PIPE
+            self.popen = forked.Forked([interpreter, *rest], stdin=pipe, stdout=pipe, server=server)
+            Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel=execmodel)
+
+    return ForkedMaster
+
+
+def files_of(config: pytest.Config) -> list[Path]:
+    """The test files that these arguments ask for, below the root; those of which single tests are asked for are left out."""
+    folder = config.invocation_params.dir
+    named = [folder / name for name in config.args]
+    files = [file for name in named if name.is_dir() for file in name.rglob("test_*.py")]
+    return sorted(file.relative_to(config.rootpath) for file in (*files, *(name for name in named if name.is_file())))
+
+
+def _import_tests(arguments: list[str]) -> None:
+    config = _prepareconfig([*arguments, "--capture=no"])
+    from pytest_django.plugin import blocking_manager_key  # not before, or pytest would not rewrite it
+
+    for file in files_of(config):
+        with suppress(Exception, pytest.skip.Exception):  # a worker imports it again, and reports it
+            import_module(".".join(file.with_suffix("").parts))
+    config.stash[blocking_manager_key].restore()  # pytest-django keeps tests from databases until they ask for them
+    config._ensure_unconfigure()
+
+
+def _in_a_module_of_its_own(run: Run) -> Run:
+    """What a worker's tests start must not take this module for the main one of their process."""
+    sys.modules["__main__"] = ModuleType("__main__")
+    return run
+
+
+def main() -> Run | None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those who wait for this one
+    gc.disable()
+    _import_tests(json.loads(sys.argv[2]))
+    gc.freeze()
+    run = serve(socket.socket(fileno=int(sys.argv[1])))
+    return _in_a_module_of_its_own(run) if run else None
+
+
+if __name__ == "__main__" and (run := main()):
+    sys.exit(end_quickly(run))
