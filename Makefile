@@ -39,6 +39,7 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 # Not compiled: that takes as long as all the rest, and most of it is never imported.
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(with_pip)
+	@sh scripts/install_side_by_side.sh $(BIN)/python requirements.txt requirements-dev.txt 2>/dev/null || true
 	$(BIN)/python -m pip install --disable-pip-version-check -q --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
 
@@ -52,7 +53,7 @@ run: install
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m scripts.type_check
 	$(BIN)/lint-imports
 
 # A worker runs a file at a time, so that the file's tests share its fixtures; the longest file comes first (tests/scheduling.py).

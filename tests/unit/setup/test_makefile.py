@@ -103,3 +103,17 @@ def test_the_systems_python_is_started_only_where_it_may_be_taken(
 
 def answering(about: str) -> str:
     return f"#!/bin/sh\necho {about}\n" if about else "#!/bin/sh\nexit 1\n"
+
+
+def test_every_pin_is_installed_once_whatever_stands_beside_it(tmp_path: Path) -> None:
+    program(tmp_path / "python", f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
+    (tmp_path / "one.txt").write_text("# Of one's own.\n-r two.txt\n\nDjango==5.2\npsycopg[binary]==3.3  # for PostgreSQL\n")
+    (tmp_path / "two.txt").write_text("zope.interface==8.7\nidna==3\nDjango==5.2\ncffi==2.1.1\nh11==0.16\n")
+    command = ["sh", str(ROOT / "scripts" / "install_side_by_side.sh"), "./python", "one.txt", "two.txt"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    calls = [call.split() for call in (tmp_path / "calls").read_text().splitlines()]
+    assert len(calls) == 4
+    assert all("--no-deps" in call for call in calls)
+    assert sorted(word for call in calls for word in call if "==" in word) == sorted(
+        ["Django==5.2", "psycopg[binary]==3.3", "zope.interface==8.7", "idna==3", "cffi==2.1.1", "h11==0.16"]
+    )

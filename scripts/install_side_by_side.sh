@@ -1,0 +1,12 @@
+#!/bin/sh
+# Installs what these files pin, four packages at a time: pip asks the registry for one after another, and a processor waits.
+# Usage: install_side_by_side.sh PYTHON FILE... What could not be installed is left to who installs the files as they are.
+python=$1
+shift
+pins=$(sed -n 's/^\([A-Za-z0-9][^ #]*==[^ #]*\).*/\1/p' "$@" | sort -u)
+for part in 0 1 2 3; do
+    wanted=$(echo "$pins" | awk "NR % 4 == $part")
+    # shellcheck disable=SC2086 # one word for each package
+    "$python" -m pip install --disable-pip-version-check -q --no-compile --no-deps $wanted >/dev/null 2>&1 &
+done
+wait
