@@ -61,7 +61,7 @@ class FrameSender:
         self.news_at = 0.0
         """When the tail last reported news, which it does at each chunk."""
         self._last_sent = 0.0
-        self._waits_for_room = False
+        self._waits_for_room = self._left_some = False
         self._tally = Tally()
 
     def note_news(self) -> None:
@@ -92,6 +92,12 @@ class FrameSender:
         self.wake_up.set()
 
     @property
+    def had_no_room(self) -> bool:
+        """Whether a page's last take left something, or its last frame. What came since does not count: in a crowd, those who
+        waited for their turn would all find something, and want more turns."""
+        return not self.framing.whole_events and (bool(self.outbox) or self._left_some)
+
+    @property
     def filter_changed(self) -> bool:
         return self.requested_filter is not self.applied_filter
 
@@ -116,7 +122,7 @@ class FrameSender:
             self._last_sent = time.monotonic()
             if memory.is_due():
                 self._spawn(read_in_thread(memory.trim_heap))
-            await pace.next(more=not self.framing.whole_events and (bool(self.outbox) or subscriber.has_pending))
+            await pace.next(more=self.had_no_room)
 
     async def _wait_for_frame(self, subscriber: TailSubscriber) -> bool:
         """Wait until a frame is due and the client has room for it. Returns ``False`` once no frame will follow."""
@@ -172,6 +178,7 @@ class FrameSender:
         self.has_news = False
         room = None if self.window.room == MOST_ROOM else self.window.room
         taken = subscriber.take(room)
+        self._left_some = subscriber.has_pending
         self._tally.note(taken)
         self.outbox.extend(divide_take(taken, self.framing, room or MOST_BYTES))
 

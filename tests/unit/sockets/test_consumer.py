@@ -169,6 +169,8 @@ def a_sender(filter: NamedFilter = (None, "")) -> FrameSender:
 class Interrupted:
     """A subscriber whose client requests another filter just while one is being set."""
 
+    has_pending = False
+
     def __init__(self, sender: FrameSender, then: NamedFilter) -> None:
         self.sender, self.then = sender, then
         self.filters: list[Filter | None] = []
