@@ -1,8 +1,8 @@
 """The index's tables: pointers and counts, never a payload. The index can be dropped and rebuilt at any time.
 
-Pointers lie in blocks. They are found through key tables, whose first column is a *segment* of the index's whole history. New
-keys go only into the newest segment, whose part of the tree stays small, so that the hundredth million is written as fast as
-the first. The keys are hashes: callers that read compare the text.
+Pointers lie in blocks. They are found through key tables, whose first column is a *segment* of the index's whole history, or
+stands for many that are full (``segments``). New keys go only into the newest segment, whose part of the tree stays small, so
+that the hundredth million is written as fast as the first. The keys are hashes: callers that read compare the text.
 """
 
 from typing import Any
@@ -48,8 +48,7 @@ class IndexedPartition(models.Model):
     """Events a second that its indexer indexed lately, as of ``measured_at``."""
     behind = models.BigIntegerField(null=True)
     """Events after the checkpoint at that time; ``None`` if unknown."""
-    behind_exact = models.BooleanField(default=False)
-    """Whether the store counts events; otherwise ``behind`` is estimated from what it counts."""
+    behind_exact = models.BooleanField(default=False)  # the store counts events, and not what they are estimated from
     measured_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
     """Since when the watched part of the store has not had this partition; ``None`` while it has."""
@@ -58,16 +57,14 @@ class IndexedPartition(models.Model):
     anew = models.IntegerField(default=0)
     """How often the partition was made anew in the store before this row was begun."""
     ended_at = models.DateTimeField(null=True)
-    """When the partition was found to be made anew, so that this row describes a log that is gone. Its pointers are still
-    read, and it is never written again."""
-    ended_why = models.TextField(default="")
-    """What told, in words."""
+    """When the partition was found to be made anew: this row is of a log that is gone. It is read, and never written again."""
+    ended_why = models.TextField(default="")  # what told, in words
     rewritten = models.IntegerField(default=0)
     """How often blocks of it were written again by somebody else than its writer, who then has to read the last one again."""
     counters = models.TextField(default="")
     """What the sequence numbers of its sources count (``tables.sequences``), as JSON; no source is named."""
     declared = models.TextField(default="")
-    """From which ordinal on its events have the searchable values of which declaration (``tables.declared``), as JSON."""
+    """From which ordinal on its events have the values of which declaration (``tables.declared``), as JSON."""
     trouble = models.TextField(default="")
     """Why its indexer has failed again and again behind the checkpoint; empty while it gets on. No payload."""
     trouble_since = models.DateTimeField(null=True)
@@ -232,12 +229,20 @@ class SeenFilter(models.Model):
     bits = models.BinaryField()
 
 
+class MergingRow(models.Model):
+    """The one row that says which is the first segment that is not merged (``segments``), and who merges: a lease."""
+
+    id = models.IntegerField(primary_key=True)
+    merged_to = models.IntegerField(default=0)
+    owner = models.TextField(default="")
+    leased_until = models.DateTimeField(null=True)
+
+
 class BacklogRow(models.Model):
     """What was last seen of one topic's subscriptions (``data``: see ``eventstore.backlogs.stored``), as of ``as_of``.
 
-    The row without a topic stands for all of them. It says who may ask the store now: a lease, as that of a partition.
-    ``asked_at`` is when all topics were last asked for, ``promised_until`` when they are asked for again at the latest.
-    ``reason`` says why newer figures are missing; empty if they are not.
+    The row without a topic stands for all of them, and is a lease on asking. ``asked_at``: when all were last asked for;
+    ``promised_until``: when they are again at the latest. ``reason`` says why newer figures are missing, if they are.
     """
 
     topic = ExactText(primary_key=True)
@@ -252,10 +257,7 @@ class BacklogRow(models.Model):
 
 
 class LookRow(models.Model):
-    """One subscription at one moment (milliseconds since 1970). ``rank``: the higher, the longer it is kept.
-
-    ``name`` is its ``stored_name``.
-    """
+    """One subscription, by its ``stored_name``, at one moment (milliseconds since 1970). A higher ``rank`` is kept longer."""
 
     topic = ExactText()
     name = ExactText()
@@ -292,8 +294,7 @@ class SecondPassRow(models.Model):
     """How the second pass over a partition's older events gets on. How far it is, ``IndexedPartition.declared`` tells."""
 
     partition_id = models.BigIntegerField(primary_key=True)
-    rate = models.FloatField(default=0.0)
-    """Events a second, as of ``moved_at``."""
+    rate = models.FloatField(default=0.0)  # events a second, as of ``moved_at``
     moved_at = models.DateTimeField(null=True)
     trouble = models.TextField(default="")
     """Why it does not get on; empty while it does. No payload."""

@@ -49,7 +49,7 @@ def log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Log:
     a_segment, full = request.param
     monkeypatch.setattr(duplicates, "EVENTS_PER_SEGMENT", a_segment)
     monkeypatch.setattr(duplicates, "BITS", 1 << 12)
-    monkeypatch.setattr(stream_keys, "MOST_SEGMENTS", 20)
+    monkeypatch.setattr(stream_keys, "MOST_GROUPS", 2)
     for module in (blocks, pointers, duplicates, stream_keys, partition_state):
         monkeypatch.setattr(module, "FULL", full)
     filled_once(("stream keys", request.param), lambda: WRITTEN.update({request.param: written(random.randrange(2**32))}))

@@ -1,13 +1,18 @@
 """Check that the key tables find each event of a partition, and hold no other key of it.
 
-If a partition has many events in each segment, its keys of a segment are read once and compared as a set. If it has few, its
-keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk through all of it. A
-look-up finds a missing key, but not an extra one.
+If a partition has many events in each segment, its keys of a group of segments (``segments``) are read once: some 100 MB. If
+it has few, its keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk
+through all of it. A look-up finds a missing key, but not an extra one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from eventstore.index.segments.numbers import GROUP, numbers_of, segments_under
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns
 from eventstore.index.tables.keys import Key as HashKey
@@ -15,7 +20,7 @@ from eventstore.index.tables.keys import Link, hashes, value_hash
 from eventstore.index.tables.secret import index_key
 
 WORTH_READING = 2_048
-"""Average events of the partition in a segment from which on segments are read whole."""
+"""Average events of the partition in a segment from which on groups are read whole."""
 
 IDS, LINKS, STREAMS = "index_idkey", "index_linkkey", "index_streamkey"
 _COLUMN = {IDS: "hash", LINKS: "hash", STREAMS: "stream_id"}
@@ -24,6 +29,17 @@ Key = tuple[str, int, int]
 """The table, the hash or stream id, and the ordinal."""
 Found = tuple[int, str]
 """An ordinal, and what is wrong with its keys."""
+Numbers = NDArray[np.int64]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Group:
+    """A partition's keys in a group of segments: by table, ordinals in order, their keys, and the numbers under which these
+    lie. ``blocks``: the ordinals of the blocks that were compared with it.
+    """
+
+    keys: Mapping[str, tuple[Numbers, Numbers, Numbers]]
+    blocks: range
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,14 +50,14 @@ class KeyCheck:
     end: int
     key: HashKey
     whole: bool
-    """Whether segments are read whole; otherwise keys are looked up."""
+    """Whether groups are read whole; otherwise keys are looked up."""
     first_segment: int
     values: bool = True
     """Whether the keys of searchable values are compared. Otherwise other links that are too many are not found either."""
     before: int = 0
     """The segment of the previous block."""
-    pools: dict[int, set[Key]] = field(default_factory=dict)
-    """By segment that was read whole: its keys that no block has explained so far."""
+    groups: dict[int, _Group] = field(default_factory=dict)
+    """Those that were read and are still needed."""
 
 
 def key_check(partition: int, end: int, first_segment: int, last_segment: int, *, values: bool = True) -> KeyCheck:
@@ -58,37 +74,64 @@ def check_keys(check: KeyCheck, columns: Columns, first: int, segment: int) -> l
     """
     expected = _expected(check, columns, first)
     segments = range(check.before if first else 0, segment + 1)
-    found: set[Key] = set()
+    missing = set(expected)
     extra: list[Found] = []
     if check.whole:
-        extra = _close(check, segments.start)
-        for number in range(max(segments.start, check.first_segment), segments.stop):
-            if number not in check.pools:
-                check.pools[number] = set(_read(check.partition, number))
-            there = check.pools[number] & expected.keys()
-            check.pools[number] -= there
-            found |= there
+        extra = _close(check, segments.start // GROUP)
+        for number in range(max(segments.start, check.first_segment) // GROUP, segment // GROUP + 1):
+            if number not in check.groups:
+                check.groups[number] = _read(check.partition, number, first)
+            group = check.groups[number]
+            group.blocks = range(group.blocks.start, first + len(columns))
+            there = list(_of_block(group, first, len(columns)))
+            rightly = {key for key, under in there if key in expected and _meet(segments_under(under), segments)}
+            missing -= rightly
+            extra += _too_many(check, [(key, under) for key, under in there if key not in rightly])
         segments = range(segments.start, min(segments.stop, check.first_segment))
-    missing = expected.keys() - found
     if missing and segments:
         missing -= set(_looked_up(check.partition, missing, segments, first))
     check.before = segment
-    return [*extra, *((ordinal, expected[table, key, ordinal]) for table, key, ordinal in missing)]
+    return [*((ordinal, expected[table, key, ordinal]) for table, key, ordinal in missing), *extra]
 
 
 def finish(check: KeyCheck) -> list[Found]:
     """Return the keys that no block explains. Call it after the last block."""
-    return _close(check, max(check.pools, default=0) + 1)
+    return _close(check, max(check.groups, default=0) + 1)
 
 
 def _close(check: KeyCheck, before: int) -> list[Found]:
-    """Drop the segments before this one, and return the keys in them that no block explained."""
-    extra = []
-    for number in [number for number in check.pools if number < before]:
-        pool = check.pools.pop(number)
-        left = [(table, at) for table, _, at in pool if at < check.end and (check.values or table != LINKS)]
-        extra += [(ordinal, f"{_TOO_MANY[table]} too (segment {number})") for table, ordinal in left]
-    return extra
+    """Drop the groups before this one, and return the keys in them of events that are in none of their blocks."""
+    left: list[tuple[Key, int]] = []
+    for number in [number for number in check.groups if number < before]:
+        group = check.groups.pop(number)
+        for table, (ordinals, keys, numbers) in group.keys.items():
+            outside = np.flatnonzero((ordinals < group.blocks.start) | (ordinals >= group.blocks.stop))
+            chosen = zip(*(column[outside].tolist() for column in (keys, ordinals, numbers)), strict=True)
+            left += [((table, key, ordinal), under) for key, ordinal, under in chosen]
+    return _too_many(check, left)
+
+
+def _of_block(group: _Group, first: int, count: int) -> Iterator[tuple[Key, int]]:
+    """Yield the group's keys of the block that begins at ordinal ``first``, each with its number."""
+    for table, (ordinals, keys, numbers) in group.keys.items():
+        start, end = np.searchsorted(ordinals, [first, first + count]).tolist()
+        for ordinal, key, under in zip(*(one[start:end].tolist() for one in (ordinals, keys, numbers)), strict=True):
+            yield (table, key, ordinal), under
+
+
+def _meet(one: range, other: range) -> bool:
+    return one.start < other.stop and other.start < one.stop
+
+
+def _too_many(check: KeyCheck, left: Iterable[tuple[Key, int]]) -> list[Found]:
+    """Return what is wrong with these keys, which no block explains, as far as they are compared."""
+    found = []
+    for (table, _, ordinal), under in left:
+        if ordinal < check.end and (check.values or table != LINKS):
+            there = segments_under(under)
+            where = f"segment {under}" if len(there) == 1 else f"segments {there[0]} to {there[-1]}"
+            found.append((ordinal, f"{_TOO_MANY[table]} too ({where})"))
+    return found
 
 
 _TOO_MANY = {
@@ -123,17 +166,26 @@ def _expected(check: KeyCheck, columns: Columns, first: int) -> Mapping[Key, str
     return expected
 
 
-def _read(partition: int, segment: int) -> Iterator[Key]:
-    """Yield all keys of the partition in this segment."""
-    for table in (IDS, LINKS):
-        rows = sql.query(f"SELECT hash, ordinal FROM {table} WHERE segment = %s AND partition_id = %s", [segment, partition])
-        yield from ((table, hash, ordinal) for hash, ordinal in rows)
-    rows = sql.query(
-        "SELECT k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
-        "WHERE k.segment = %s AND s.partition_id = %s",
-        [segment, partition],
+def _read(partition: int, group: int, first: int) -> _Group:
+    """Return all keys of the partition in this group. The block from ordinal ``first`` on is the first compared with it."""
+    of_hash = "SELECT ordinal, hash FROM {} WHERE segment = %s AND partition_id = %s"
+    of_stream = (
+        "SELECT k.ordinal, k.stream_id FROM {} k JOIN index_streamrow s ON s.id = k.stream_id "
+        "WHERE k.segment = %s AND s.partition_id = %s"
     )
-    yield from ((STREAMS, stream, ordinal) for stream, ordinal in rows)
+    numbers = numbers_of(group * GROUP, (group + 1) * GROUP - 1)
+    keys = {}
+    for table in (IDS, LINKS, STREAMS):
+        statement = (of_stream if table == STREAMS else of_hash).format(table)
+        pieces: list[Any] = [np.empty((0, 3), dtype=np.int64)]
+        for number in numbers:  # the group's own comes last: keys are only ever moved there
+            for rows in sql.query_in_pieces(statement, [number, partition]):
+                both = np.array(rows, dtype=np.int64)
+                pieces.append(np.column_stack((both, np.full(len(both), number, dtype=np.int64))))
+        whole = np.concatenate(pieces)
+        whole = whole[np.argsort(whole[:, 0], kind="stable")]
+        keys[table] = whole[:, 0], whole[:, 1], whole[:, 2]
+    return _Group(keys=keys, blocks=range(first, first))
 
 
 def _looked_up(partition: int, wanted: Iterable[Key], segments: range, first: int) -> Iterator[Key]:
@@ -141,12 +193,13 @@ def _looked_up(partition: int, wanted: Iterable[Key], segments: range, first: in
     by_table: dict[str, list[int]] = {}
     for table, key, _ in wanted:
         by_table.setdefault(table, []).append(key)
+    numbers = numbers_of(segments[0], segments[-1])
     for table, keys in by_table.items():
-        for key, ordinal in _rows(table, sorted(set(keys)), segments, partition, first):
+        for key, ordinal in _rows(table, sorted(set(keys)), numbers, partition, first):
             yield table, key, ordinal
 
 
-def _rows(table: str, keys: Sequence[int], segments: range, partition: int, first: int) -> list[tuple[int, int]]:
+def _rows(table: str, keys: Sequence[int], numbers: Sequence[int], partition: int, first: int) -> list[tuple[int, int]]:
     column = _COLUMN[table]
     mine, parameters = ("", []) if table == STREAMS else (" AND k.partition_id = %s", [partition])
     inside = f"{mine} AND k.ordinal BETWEEN %s AND %s"
@@ -154,5 +207,5 @@ def _rows(table: str, keys: Sequence[int], segments: range, partition: int, firs
     return sql.query(
         f"SELECT k.{column}, k.ordinal FROM {sql.listed('s')} CROSS JOIN {sql.listed('w')} "
         f"{'JOIN' if sql.postgres() else 'CROSS JOIN'} {table} k ON k.segment = s.value AND k.{column} = w.value{inside}",
-        [sql.as_list(segments), sql.as_list(keys), *parameters, first, first + FULL - 1],
+        [sql.as_list(numbers), sql.as_list(keys), *parameters, first, first + FULL - 1],
     )

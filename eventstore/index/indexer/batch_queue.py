@@ -82,6 +82,9 @@ class BatchQueue:
             self._space.notify_all()
         return found
 
+    def is_empty(self) -> bool:
+        return not self._batches
+
     def put_back(self, batches: Sequence[Batch]) -> None:
         """Put batches that were taken before all others again. Has no effect once the queue is closed."""
         with self._not_empty:

@@ -1,4 +1,5 @@
-"""The writing thread's work: write what the readers deliver, share the partitions with other indexers, and note the progress.
+"""The writing thread's work: write what the readers deliver, share the partitions with other indexers, note the progress, and
+merge segments while nothing waits.
 
 Everything that an indexer writes into the index comes from this one thread. SQLite has one writer, and two threads of a
 process would only wait for each other.
@@ -23,6 +24,7 @@ from eventstore.index.indexer.made_anew import begin_anew
 from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.throughput import IndexerStatus, Meter
 from eventstore.index.lookup import progress
+from eventstore.index.segments.merging import Merging
 from eventstore.model.events import Position, Topic
 
 log = logging.getLogger(__name__)
@@ -79,7 +81,7 @@ class Indexer:
         on_status: Callable[[IndexerStatus], None],
         done: Callable[[Leased], bool] | None,
     ) -> None:
-        self.owner, self.readers, self.meter = owner, readers, meter
+        self.owner, self.readers, self.meter, self.merging = owner, readers, meter, Merging(owner)
         self.on_batch, self.on_status, self.done = on_batch, on_status, done
         self.over = threading.Event()
         self.topics: Mapping[str, Topic] | None = None
@@ -100,11 +102,20 @@ class Indexer:
 
     def step(self, timeout: float) -> None:
         """Write the next batch if one comes within ``timeout`` seconds, with those behind it, and rebalance if it is due."""
-        batch = self.readers.queue.take(max(0.0, min(timeout, self._rebalance_at - time.monotonic())))
+        due = self._rebalance_at if self.done else min(self._rebalance_at, self.merging.due)
+        batch = self.readers.queue.take(max(0.0, min(timeout, due - time.monotonic())))
         if batch is not None:
             self._write([batch, *self.readers.queue.ready(room_beside(batch))])
         if time.monotonic() >= self._rebalance_at:
             self.rebalance()
+        if not self.done and time.monotonic() >= self.merging.due:
+            self._merge()
+
+    def _merge(self) -> None:
+        if self.topics is not None and self.readers.queue.is_empty() and not self.late():
+            self.merging.step()
+        else:
+            self.merging.wait()
 
     def rebalance_soon(self) -> None:
         """Make the next step rebalance, or one soon after. May be called from any thread."""

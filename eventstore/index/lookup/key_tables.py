@@ -1,9 +1,10 @@
 """From hashes to places: search the segments of a key table in one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from eventstore.extent import asked_once
+from eventstore.index.segments.numbers import by_age, every_number, numbers_of
 from eventstore.index.tables import sql
 from eventstore.index.tables.extents import live_partitions
 from eventstore.model.events import TopicKind
@@ -33,15 +34,19 @@ def partitions_with(*, derived: bool) -> Sequence[int]:
 
 
 def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newest_first: bool = False) -> list[Place]:
-    """Return the places of a hash in these partition rows, first written first, or last."""
+    """Return the places of a hash in these partition rows, first written first, or last. In merged segments, those of a
+    partition row with a lower number count as written first.
+    """
     order = "segment DESC, partition_id DESC, ordinal DESC" if newest_first else "segment, partition_id, ordinal"
-    parameters = [sql.as_list(range(newest_segment() + 1)), hash, sql.as_list(partitions), limit]
-    rows = sql.query(
+    statement = (
         f"SELECT hash, partition_id, ordinal FROM {table} WHERE segment IN {sql.in_list()} AND hash = %s "
-        f"AND partition_id IN {sql.in_list()} ORDER BY {order} LIMIT %s",
-        parameters,
+        f"AND partition_id IN {sql.in_list()} ORDER BY {order} LIMIT %s"
     )
-    return [Place(*row) for row in rows]
+    parts, found = by_age(every_number()), list[Place]()
+    for numbers in reversed(parts) if newest_first else parts:
+        parameters = [sql.as_list(numbers), hash, sql.as_list(partitions), limit - len(found)]
+        found += [Place(*row) for row in sql.query(statement, parameters)]
+    return found
 
 
 def places_of_each(table: str, hashes: Sequence[int], *, limit: int) -> list[Place]:
@@ -49,27 +54,34 @@ def places_of_each(table: str, hashes: Sequence[int], *, limit: int) -> list[Pla
     rows = sql.query(
         f"SELECT hash, partition_id, ordinal FROM {table} "
         f"WHERE segment IN {sql.in_list()} AND hash IN {sql.in_list()} LIMIT %s",
-        [sql.as_list(range(newest_segment() + 1)), sql.as_list(hashes), limit],
+        [sql.as_list(every_number()), sql.as_list(hashes), limit],
     )
     return [Place(*row) for row in rows]
 
 
 def first_places(table: str, hashes: Sequence[int], segments: range, partitions: Sequence[int]) -> list[Place]:
-    """Return one place of each hash in each of these segments, if these partition rows have it there, oldest segment first.
+    """Return one place of each hash in each of these segments, or in all that were merged together, if these partition rows
+    have it there, oldest segment first.
 
     Enough to tell whether a hash is there at all, at the same cost for one place as for a million. Another text with the same
-    hash in the same segment would hide it: with 65,536 events a segment, one case in four thousand million.
+    hash in the same segment would hide it: with 1.6 million events in merged ones, one case in 180 million.
     """
-    if not hashes:
+    if not hashes or not segments:
         return []
     rows = sql.query(
         "SELECT s.value, h.value, (SELECT k.partition_id || ' ' || k.ordinal "
         f"FROM {table} k WHERE k.segment = s.value AND k.hash = h.value AND k.partition_id IN {sql.in_list()} LIMIT 1) "
         f"FROM {sql.listed('s')} CROSS JOIN {sql.listed('h')}",
-        [sql.as_list(partitions), sql.as_list(segments), sql.as_list(hashes)],
+        [sql.as_list(partitions), sql.as_list(numbers_of(segments[0], segments[-1])), sql.as_list(hashes)],
     )
     there = sorted((segment, hash, place) for segment, hash, place in rows if place is not None)
     return [Place(hash, *map(int, place.split())) for _, hash, place in there]
+
+
+def ids_in(segments: range) -> Iterator[list[tuple[int, int]]]:
+    """Yield the hash of every event id in these segments, with its partition row, many at a time."""
+    for number in numbers_of(segments[0], segments[-1]) if segments else ():
+        yield from sql.query_in_pieces("SELECT hash, partition_id FROM index_idkey WHERE segment = %s", [number])
 
 
 def ends_of_topic(partition: int) -> dict[int, int]:

@@ -1,4 +1,8 @@
-"""A stream's ordinals, a page at a time. Its keys lie in the segments in which they were written, so a page walks segments."""
+"""A stream's ordinals, a page at a time. Its keys lie in the segments in which they were written, so a page walks segments.
+
+A walk goes through whole groups of segments (``segments.numbers``): what a group has is asked for in one statement, whether it
+is merged, will be, or just now is.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +10,7 @@ from typing import Any, NamedTuple
 
 from eventstore.index.lookup.pointers import pointers_by_place
 from eventstore.index.models import StreamRow
+from eventstore.index.segments.numbers import GROUP, numbers_of, segments_under
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.tables.extents import live_streams
@@ -13,8 +18,8 @@ from eventstore.model.errors import InvalidPosition
 from eventstore.model.merge import BEGINNING, END, Boundaries, Item, MergeSources
 from eventstore.model.pointers import Pointer
 
-MOST_SEGMENTS = 512
-"""Largest number of segments in one statement. The next events of a quiet stream may be spread over as many."""
+MOST_GROUPS = 64
+"""Largest number of groups in one statement. The next events of a quiet stream may be spread over as many."""
 STREAMS_A_STATEMENT = 100
 KEYS_AT_ONCE = 5_000
 """Events of a stream whose places are read in one statement, where all are gone through."""
@@ -31,9 +36,9 @@ class Stretch:
 
 
 class Place(NamedTuple):
-    """One event of a stream, and the segment in which its keys lie."""
+    """One event of a stream, and the number of the segments in which its keys lie."""
 
-    segment: int
+    number: int
     ordinal: int
 
 
@@ -68,22 +73,28 @@ def stretch_of(row: StreamRow) -> Stretch:
 
 def places_of(stretch: Stretch) -> Iterator[Sequence[Place]]:
     """Yield all events of the stream in order, at most ``KEYS_AT_ONCE`` at a time."""
-    low, after, step = stretch.first_segment, -1, 1
+    low, after, groups = stretch.first_segment, -1, 1
     while low <= stretch.last_segment:
-        high = min(stretch.last_segment, low + step - 1)
-        rows = sql.query(
-            f"SELECT segment, ordinal FROM index_streamkey WHERE segment IN {sql.in_list()} AND stream_id = %s "
-            "AND ordinal > %s ORDER BY ordinal LIMIT %s",
-            [sql.as_list(range(low, high + 1)), stretch.stream, after, KEYS_AT_ONCE],
-        )
-        found = [Place(*row) for row in rows]
+        high = min(stretch.last_segment, (low // GROUP + groups) * GROUP - 1)
+        found, are_all = _places_after(stretch.stream, numbers_of(low, high), after)
         if found:
             yield found
             after = found[-1].ordinal
-        if len(found) == KEYS_AT_ONCE:
-            low, step = found[-1].segment, 1
+        if are_all:
+            low, groups = high + 1, min(groups * 8, MOST_GROUPS)
         else:
-            low, step = high + 1, min(step * 8, MOST_SEGMENTS)
+            low, groups = segments_under(found[-1].number)[0], 1
+
+
+def _places_after(stream: int, numbers: Sequence[int], after: int) -> tuple[list[Place], bool]:
+    """Return the stream's next events behind this ordinal under these numbers, and whether there are no more."""
+    share = max(1, KEYS_AT_ONCE // len(numbers))
+    asked = [(stream, after + 1, numbers)]
+    found = [(number, ordinals) for _, number, ordinals in _ordinals_of_each(asked, ">=", share, "ASC")]
+    # Of a number that gives as many as it may, what comes behind its last one is not known.
+    last = min((max(ordinals) for _, ordinals in found if len(ordinals) == share), default=None)
+    places = [Place(number, one) for number, ordinals in found for one in ordinals if last is None or one <= last]
+    return sorted(places, key=lambda place: place.ordinal), last is None
 
 
 def count_within(stretch: Stretch, parts: Sequence[tuple[int, int]]) -> int:
@@ -94,7 +105,7 @@ def count_within(stretch: Stretch, parts: Sequence[tuple[int, int]]) -> int:
     ((count,),) = sql.query(
         f"SELECT count(*) FROM index_streamkey WHERE segment IN {sql.in_list()} AND stream_id = %s AND ({inside})",
         [
-            sql.as_list(range(stretch.first_segment, stretch.last_segment + 1)),
+            sql.as_list(numbers_of(stretch.first_segment, stretch.last_segment)),
             stretch.stream,
             *(edge for part in parts for edge in part),
         ],
@@ -137,7 +148,8 @@ def ordinals_on_each(asked: Sequence[tuple[Stretch, int]], limit: int) -> dict[i
     return _walked(walks, ">=", limit, "ASC")
 
 
-class _Walk(NamedTuple):
+@dataclass(slots=True)
+class _Walk:
     """Through ever larger ranges of segments (low, high), for the ordinals of a stream on one side of ``bound``."""
 
     stream: int
@@ -146,15 +158,24 @@ class _Walk(NamedTuple):
 
 
 def _walked(walks: Sequence[_Walk], sign: str, limit: int, order: str) -> dict[int, list[int]]:
-    """Walk until each stream has given ``limit`` ordinals, or has no more: a statement for each hundred streams and range."""
+    """Walk until each stream has given ``limit`` ordinals, or has no more: a statement for each hundred streams and range.
+
+    What a stream has given is not asked for again: keys may have been moved from one range to another since.
+    """
     found: dict[int, list[int]] = {walk.stream: [] for walk in walks}
     while walks:
-        asked = [(walk, segments) for walk in walks if (segments := next(walk.ranges, None)) is not None]
+        walking = [(walk, segments) for walk in walks if (segments := next(walk.ranges, None)) is not None]
+        asked = [(walk.stream, walk.bound, numbers_of(*segments)) for walk, segments in walking]
         for start in range(0, len(asked), STREAMS_A_STATEMENT):
-            for stream, ordinal in _ordinals_of_each(asked[start : start + STREAMS_A_STATEMENT], sign, limit, order):
-                found[stream].append(ordinal)
-        walks = [walk for walk, _ in asked if len(found[walk.stream]) < limit]
-    return {stream: sorted(ordinals, reverse=order == "DESC")[:limit] for stream, ordinals in found.items()}
+            for stream, _, ordinals in _ordinals_of_each(asked[start : start + STREAMS_A_STATEMENT], sign, limit, order):
+                found[stream] += ordinals
+        for walk, _ in walking:
+            there = found[walk.stream]
+            there.sort(reverse=order == "DESC")
+            if there:
+                walk.bound = there[-1] + (order == "ASC")
+        walks = [walk for walk, _ in walking if len(found[walk.stream]) < limit]
+    return {stream: ordinals[:limit] for stream, ordinals in found.items()}
 
 
 def sources_of(streams: Sequence[StreamRow]) -> MergeSources[Pointer]:
@@ -202,13 +223,16 @@ def page_number(place: str) -> int:
 
 
 def _growing(start: int, end: int, *, down: bool) -> Iterator[tuple[int, int]]:
-    """Yield ranges of segments (low, high) from ``start`` to ``end``: one segment first, then more and more."""
-    step = 1
+    """Yield ranges of segments (low, high) from ``start`` to ``end``: those of a group first, then of more and more groups."""
+    groups = 1
     while start >= end if down else start <= end:
-        low, high = (max(end, start - step + 1), start) if down else (start, min(end, start + step - 1))
+        if down:
+            low, high = max(end, (start // GROUP - groups + 1) * GROUP), start
+        else:
+            low, high = start, min(end, (start // GROUP + groups) * GROUP - 1)
         yield low, high
         start = low - 1 if down else high + 1
-        step = min(step * 8, MOST_SEGMENTS)
+        groups = min(groups * 8, MOST_GROUPS)
 
 
 def _segments_of_blocks(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
@@ -223,14 +247,18 @@ def _segments_of_blocks(places: Sequence[tuple[int, int]]) -> dict[tuple[int, in
 
 
 def _ordinals_of_each(
-    asked: Sequence[tuple[_Walk, tuple[int, int]]], sign: str, limit: int, order: str
-) -> Sequence[tuple[int, int]]:
-    """Return at most ``limit`` ordinals of each stream, with the stream, from one range of segments."""
+    asked: Sequence[tuple[int, int, Sequence[int]]], sign: str, limit: int, order: str
+) -> Iterator[tuple[int, int, list[int]]]:
+    """Yield the stream, the number and the next ordinals, at most ``limit`` in any order, of each of these streams under each
+    of its numbers. ``asked``: a stream, the bound of its ordinals, and its numbers."""
+    joined = "string_agg(ordinal::text, ',')" if sql.postgres() else "group_concat(ordinal)"
     one = (
-        f"SELECT * FROM (SELECT stream_id, ordinal FROM index_streamkey WHERE segment IN {sql.in_list()} AND stream_id = %s "
-        f"AND ordinal {sign} %s ORDER BY ordinal {order} LIMIT %s) AS one"
+        f"SELECT %s, s.value, (SELECT {joined} FROM (SELECT ordinal FROM index_streamkey WHERE segment = s.value "
+        f"AND stream_id = %s AND ordinal {sign} %s ORDER BY ordinal {order} LIMIT %s) AS some_of_them) FROM {sql.listed('s')}"
     )
     parameters: list[Any] = []
-    for walk, (low, high) in asked:
-        parameters += [sql.as_list(range(low, high + 1)), walk.stream, walk.bound, limit]
-    return sql.query(" UNION ALL ".join([one] * len(asked)), parameters)
+    for stream, bound, numbers in asked:
+        parameters += [stream, stream, bound, limit, sql.as_list(numbers)]
+    for stream, number, ordinals in sql.query(" UNION ALL ".join([one] * len(asked)), parameters):
+        if ordinals is not None:
+            yield stream, number, list(map(int, ordinals.split(",")))

@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 
 from eventstore.index.indexer import leases
 from eventstore.index.models import IndexedPartition
+from eventstore.index.segments.numbers import numbers_of
 from eventstore.index.tables import sql
 from eventstore.index.tables.database import atomic, connection
 
@@ -37,8 +38,8 @@ def abandon(rows: "QuerySet[IndexedPartition]") -> None:
 
 
 def segments_of(row: IndexedPartition) -> int:
-    """Return how many segments the removal of this row's build goes through."""
-    return row.segment + 1
+    """Return how many segments the removal of this row's build goes through. Merged ones count as one."""
+    return len(numbers_of(0, row.segment))
 
 
 def remove(row: IndexedPartition, owner: str, on_segment: Callable[[int], object], stop: threading.Event) -> bool:
@@ -48,19 +49,10 @@ def remove(row: IndexedPartition, owner: str, on_segment: Callable[[int], object
     ``on_segment`` is called with 1 after each segment.
     """
     pacer = _Pacer(owner, stop)
-    keys = "segment, hash, partition_id, ordinal"
-    for segment in range(segments_of(row)):
-        for table in ("index_idkey", "index_linkkey"):
-            chosen = f"SELECT {keys} FROM {table} WHERE segment = %s AND partition_id = %s LIMIT {PIECE}"
-            if not pacer.until_none(f"DELETE FROM {table} WHERE ({keys}) IN ({chosen})", [segment, row.pk]):
+    for number in numbers_of(0, row.segment):
+        for table, columns, is_its_own in _KEY_TABLES:
+            if not _remove_keys(table, columns, is_its_own, number, row.pk, pacer):
                 return False
-        chosen = (
-            "SELECT k.segment, k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
-            f"WHERE k.segment = %s AND s.partition_id = %s LIMIT {PIECE}"
-        )
-        statement = f"DELETE FROM index_streamkey WHERE (segment, stream_id, ordinal) IN ({chosen})"
-        if not pacer.until_none(statement, [segment, row.pk]):
-            return False
         on_segment(1)
     if not _remove_streams(row.pk, pacer):
         return False
@@ -72,6 +64,17 @@ def remove(row: IndexedPartition, owner: str, on_segment: Callable[[int], object
     return True
 
 
+_KEY_TABLES = (
+    ("index_idkey", ("hash", "partition_id", "ordinal"), "partition_id = %s"),
+    ("index_linkkey", ("hash", "partition_id", "ordinal"), "partition_id = %s"),
+    (
+        "index_streamkey",
+        ("stream_id", "ordinal"),
+        "EXISTS (SELECT 1 FROM index_streamrow s WHERE s.id = stream_id AND s.partition_id = %s)",
+    ),
+)
+"""Each with its columns behind the segment, and which of its rows are a partition row's."""
+
 _OTHER_TABLES = (
     f"DELETE FROM index_anomalyrow WHERE id IN (SELECT id FROM index_anomalyrow WHERE partition_id = %s LIMIT {PIECE})",
     "DELETE FROM index_anomalycount WHERE partition_id = %s",
@@ -82,6 +85,24 @@ _OTHER_TABLES = (
     "DELETE FROM index_blockrow WHERE (partition_id, first_ordinal) IN "
     f"(SELECT partition_id, first_ordinal FROM index_blockrow WHERE partition_id = %s LIMIT {BLOCKS})",
 )
+
+
+def _remove_keys(table: str, columns: Sequence[str], is_its_own: str, number: int, partition: int, pacer: "_Pacer") -> bool:
+    """Go through the keys under this number once, a piece after the other, and remove those of the partition row."""
+    names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
+    after: Sequence[int] = [-1] * len(columns)
+    while True:
+        behind = f"segment = %s AND ({names}) > ({marks})"
+        last = sql.query(
+            f"SELECT {names} FROM {table} WHERE {behind} ORDER BY {names} LIMIT 1 OFFSET {PIECE - 1}", [number, *after]
+        )
+        upto = f" AND ({names}) <= ({marks})" if last else ""
+        statement = f"DELETE FROM {table} WHERE {behind}{upto} AND {is_its_own}"
+        if pacer.piece(statement, [number, *after, *(last[0] if last else ()), partition]) is None:
+            return False
+        if not last:
+            return True
+        after = last[0]
 
 
 def _remove_streams(partition: int, pacer: "_Pacer") -> bool:

@@ -28,6 +28,7 @@ _LENGTH = Struct(">i")
 _BEFORE_TOKEN = Struct(">h iq iq ii i")
 """A block's row up to its token: the number of fields, then the length and value of each."""
 
+ROWS_AT_ONCE = 50_000
 _LENGTHS = (1000, 100, 10, 1)
 """Rows of a statement. Ten thousand values are well below SQLite's limit of 32,766."""
 
@@ -153,6 +154,14 @@ def query(statement: str, parameters: Sequence[Any]) -> list[Any]:
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
+
+
+def query_in_pieces(statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield the rows of a query that returns very many, some at a time."""
+    with connection().cursor() as cursor:
+        cursor.execute(statement, parameters)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield rows
 
 
 def in_list() -> str:

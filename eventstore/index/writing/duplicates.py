@@ -14,7 +14,7 @@ import numpy as np
 from django.db.models import Max, Sum
 from numpy.typing import NDArray
 
-from eventstore.index.lookup.key_tables import Place, ends_of_topic, first_places, newest_segment
+from eventstore.index.lookup.key_tables import Place, ends_of_topic, first_places, ids_in, newest_segment
 from eventstore.index.models import BlockRow, IndexedPartition, SeenFilter
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, ids_of
@@ -174,12 +174,10 @@ class DuplicateDetector:
     def _filled(self, segments: range, size: int) -> Bits:
         """Build a filter of so many bits of all ids in these segments."""
         bits = np.zeros(size // 8, dtype=np.uint8)
-        for segment in segments:
-            rows = sql.query("SELECT hash, partition_id FROM index_idkey WHERE segment = %s", [segment])
-            if rows:
-                both = np.array(rows, dtype=np.uint64)
-                for partition in np.unique(both[:, 1]):
-                    _set(bits, Probes(both[both[:, 1] == partition, 0], self._salt(int(partition))))
+        for rows in ids_in(segments):
+            both = np.array(rows, dtype=np.uint64)
+            for partition in np.unique(both[:, 1]):
+                _set(bits, Probes(both[both[:, 1] == partition, 0], self._salt(int(partition))))
         return bits
 
     def _salt(self, partition: int) -> int:

@@ -15,6 +15,8 @@ from django.db.models import F
 
 from eventstore.index.lookup.stream_keys import Place, Stretch, places_of, stretches_everywhere
 from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.segments.holding import wait_for_writers
+from eventstore.index.segments.numbers import segments_under
 from eventstore.index.tables.blocks import FULL, Columns, decoded, encoded
 from eventstore.index.tables.database import atomic
 from eventstore.index.tables.keys import Key, value_hash
@@ -39,7 +41,7 @@ class Removed:
 
 def remove_values(type: str, id: str, on_blocks: OnBlocks) -> Removed:
     """Remove every searchable value of the aggregate's events, in every build of every topic."""
-    _wait_for_writers()
+    wait_for_writers()  # they may not know yet that the aggregate is forgotten
     key = index_key()
     values = events = 0
     for stretch in stretches_everywhere(type, id):
@@ -48,16 +50,6 @@ def remove_values(type: str, id: str, on_blocks: OnBlocks) -> Removed:
             values, events = values + removed.values, events + removed.events
             on_blocks(len(places))
     return Removed(values=values, events=events)
-
-
-def _wait_for_writers() -> None:
-    """Wait for the end of every batch that is being written: it may not know yet that the aggregate is forgotten.
-
-    One row at a time, so that no two of us wait for each other.
-    """
-    for pk in IndexedPartition.objects.order_by("pk").values_list("pk", flat=True):
-        with atomic():
-            _lock(pk)
 
 
 def _pieces(stretch: Stretch) -> Iterator[Sequence[Place]]:
@@ -97,7 +89,7 @@ def _lock(partition: int) -> None:
 def _taken_out(columns: Columns, block: BlockRow, places: Sequence[Place], key: Key) -> list[ValueKey]:
     """Take the values of these events out of their block, and return the key of each."""
     return [
-        ValueKey(place.segment, block.segment, value_hash(key, name, text), block.partition_id, place.ordinal)
-        for place in places
-        for name, text in columns.values.pop(place.ordinal - block.first_ordinal, ())
+        ValueKey(segments_under(at.number)[0], block.segment, value_hash(key, name, text), block.partition_id, at.ordinal)
+        for at in places
+        for name, text in columns.values.pop(at.ordinal - block.first_ordinal, ())
     ]
