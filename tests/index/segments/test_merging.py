@@ -86,9 +86,9 @@ def test_a_stream_with_more_keys_than_a_piece_is_moved_in_pieces_and_read_meanwh
     moved = []
     while (count := merge_piece("one", GROUP * 2)) is not None:
         moved.append(count)
-        assert answers() == before
+        assert len(moved) % 5 or answers() == before
     assert max(moved) <= GROUP * 2
-    assert keys_there() == there
+    assert (answers(), keys_there()) == (before, there)
 
 
 @pytest.mark.usefixtures("either_database")
