@@ -112,7 +112,8 @@ def test_a_key_too_many_is_named_where_segments_are_read_whole(
     for stream in streams[:2]:  # one of them may be its own
         sql(f"INSERT INTO index_streamkey (segment, stream_id, ordinal) VALUES (0, {stream}, 300) ON CONFLICT DO NOTHING")
     said = difference(storage)
-    assert said.startswith("ordinal 300: the index counts it to another stream")
+    assert said.startswith("ordinal 300 (")
+    assert "the index counts it to another stream" in said
 
 
 @pytest.mark.parametrize(
