@@ -2,6 +2,7 @@
 
 import random
 import time
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -116,7 +117,7 @@ def test_two_who_merge_take_turns_and_one_that_died_is_succeeded(chance: random.
     assert merge_piece("one", 12)
     assert merge_piece("two", 12) is None
     assert merge_piece("one", 12)
-    MergingRow.objects.update(leased_until=timezone.now())
+    MergingRow.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
     assert merge_piece("two", 12)
     assert merge_piece("one", 12) is None
     while merge_piece("two") is not None:
