@@ -2,6 +2,9 @@
 
 Python, pytest, the libraries, the project and its tests take some seconds of a processor to import, and each worker did it for
 itself. A fork has them, with assertions rewritten, and goes on as one that was started: it reads its options, and collects.
+
+It also has the constants of the project's modules, of which Hypothesis makes examples. To collect them takes longer than a
+first example may.
 """
 
 import gc
@@ -9,6 +12,7 @@ import json
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
@@ -50,11 +54,16 @@ def files_of(config: pytest.Config) -> list[Path]:
 
 def _import_tests(arguments: list[str]) -> None:
     config = _prepareconfig([*arguments, "--capture=no"])
-    from pytest_django.plugin import blocking_manager_key  # not before, or pytest would not rewrite it
+    from hypothesis.errors import HypothesisSideeffectWarning  # none of these before, or pytest would not rewrite them
+    from hypothesis.internal.conjecture.providers import _get_local_constants
+    from pytest_django.plugin import blocking_manager_key
 
     for file in files_of(config):
         with suppress(Exception, pytest.skip.Exception):  # a worker imports it again, and reports it
             import_module(".".join(file.with_suffix("").parts))
+    with warnings.catch_warnings():  # it takes this for the preparation of a run, which should be quick
+        warnings.simplefilter("ignore", HypothesisSideeffectWarning)
+        _get_local_constants()
     config.stash[blocking_manager_key].restore()  # pytest-django keeps tests from databases until they ask for them
     config._ensure_unconfigure()
 

@@ -65,6 +65,7 @@ def test_every_dependency_is_pinned_to_one_version() -> None:
             assert not line.split("#")[0].strip() or re.fullmatch(r"-r requirements.txt|[\w.\[\]-]+==[\w.]+", line), line
 
 
+@pytest.mark.slow
 def test_pip_audit_takes_the_options_that_it_is_given() -> None:
     usage = subprocess.run([sys.executable, "-m", "pip_audit", "--help"], capture_output=True, text=True, check=True).stdout
     assert {"--no-deps", "--disable-pip", "--format", "--progress-spinner"} <= set(re.findall(r"--[a-z-]+", usage))

@@ -39,6 +39,7 @@ def told_by(folder: Path, code: str, format: str) -> tuple[int, str]:
     return done.returncode, done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_a_line_is_an_object_with_its_time_level_logger_and_process(tmp_path: Path) -> None:
     code, (line,) = ran(tmp_path, "log.warning('one\\ntwo %s', 'three', extra={'patient': '4711'})")
     assert code == 0
@@ -85,6 +86,7 @@ def test_what_libraries_and_children_write_to_standard_error_becomes_lines_too(t
     ]
 
 
+@pytest.mark.slow
 def test_a_child_that_writes_such_lines_itself_is_not_wrapped_again(tmp_path: Path) -> None:
     child = (
         "import subprocess; subprocess.run([sys.executable, '-c', \"import django, logging; django.setup(); "

@@ -52,6 +52,7 @@ def test_what_was_freed_is_the_systems_again() -> None:
     assert len(kept) == 40
 
 
+@pytest.mark.slow
 def test_what_a_serving_process_has_loaded_is_passed_by_and_later_cycles_are_collected_all_the_same() -> None:
     before = gc.get_threshold()
     of_the_tests = gc.get_freeze_count()

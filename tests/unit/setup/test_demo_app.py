@@ -23,6 +23,7 @@ def desk(desk_databases: dict[str, str], settings: Any, tmp_path: Path) -> Itera
         yield opened
 
 
+@pytest.mark.slow
 def test_the_app_lacks_one_document_until_its_event_comes_again(desk: Desk) -> None:
     assert LOST in uploaded()
     assert len(uploaded()) > 2

@@ -239,6 +239,7 @@ def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
     assert reader.texts
 
 
+@pytest.mark.slow
 def test_whoever_is_cut_off_within_its_first_take_knows_where_every_partition_began(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

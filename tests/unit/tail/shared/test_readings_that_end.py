@@ -49,6 +49,7 @@ def everything(script: Watching) -> bool:
     return script.numbers == list(range(MANY))
 
 
+@pytest.mark.slow
 def test_a_script_that_takes_nothing_ends_its_reading_and_keeps_next_to_nothing_of_it(
     log: Counting, behind: list[Watching], monkeypatch: pytest.MonkeyPatch
 ) -> None:

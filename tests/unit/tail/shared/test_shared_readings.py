@@ -82,6 +82,7 @@ def test_each_filter_looks_at_what_is_read_once_and_counts_what_it_matched(log: 
     assert scripts[0].until(MANY + 10).counts.matched == 5
 
 
+@pytest.mark.slow
 def test_a_filter_that_is_changed_while_they_read_holds_from_there_on(
     log: Counting, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
