@@ -32,6 +32,15 @@ def writers(count: int) -> list[Partition]:
     return opened
 
 
+@pytest.mark.parametrize(("size", "count"), [(1, 40), (1, 1), (1 << 13, 0), (1 << 13, 3_000)])
+def test_every_bit_of_every_id_is_set_however_many_share_a_byte(size: int, count: int) -> None:
+    probes = detector.Probes(np.random.default_rng(1).integers(0, 1 << HASH_BITS, count, dtype=np.uint64), 7)
+    bits, expected = (np.full(size, 8, dtype=np.uint8) for _ in range(2))
+    detector._set(bits, probes)
+    np.bitwise_or.at(expected, *probes.of_size(size))
+    assert np.array_equal(bits, expected)
+
+
 @pytest.mark.parametrize("size", [1, LARGE])
 def test_what_another_process_has_written_of_the_topic_meanwhile_is_noticed(size: int) -> None:
     one, two = writers(2)
