@@ -163,6 +163,20 @@ def test_partitions_whose_events_are_parsed_anyway_are_read_by_the_indexer_itsel
     assert sum(isinstance(piece, list) for piece in read_by_others) <= PARTITIONS
 
 
+@pytest.mark.usefixtures("desk_databases")
+@pytest.mark.parametrize(("batch", "starts"), [(100, True), (1_000, False)])
+def test_a_process_is_started_once_the_reads_under_way_have_found_much_together(
+    batch: int, starts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of the four finds much by itself."""
+    PROCESSES.clear()
+    monkeypatch.setattr(remote, "Process", Noted)
+    storage: Any = NumberedStorage(99, 10 * SLOW)
+    ways: Any = {"on_batch": lambda topic, partition, events: None, "batch": batch, "processes": 2}
+    done = index_until_caught_up(Following(storage=storage, config=Config(), stop=threading.Event(), **ways))
+    assert (done, bool(PROCESSES)) == (PARTITIONS * 99, starts)
+
+
 PROCESSES: list[Process] = []
 
 

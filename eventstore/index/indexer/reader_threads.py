@@ -62,6 +62,8 @@ class Readers:
         self.made_anew: list[tuple[AssignedPartition, str]] = []
         """The partitions that turned out to be made anew, and what told. They are not read until the writer has begun anew."""
         self._threads: list[threading.Thread] = []
+        self._found: dict[int, int] = {}
+        """By thread: how many usual events its read has found, with those before it in a row that have found much."""
 
     def start(self, threads: int) -> None:
         for number in range(threads):
@@ -119,6 +121,8 @@ class Readers:
         limit = self._limit(opened)
         for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT):
             self._draft(opened, piece)
+            self._note_found(opened)
+        self._found[threading.get_ident()] = 0
         prepared = opened.drafter.taken()
         if prepared is None:
             pause = assigned.backoff_idle()
@@ -129,18 +133,29 @@ class Readers:
         opened.fresh = opened.idle = False
         opened.queued += 1
         opened.at = prepared.last
-        self.queue.put(Batch(opened=opened, prepared=prepared))
         opened.full = opened.full + 1 if len(prepared) >= min(MUCH, limit) else 0
         if opened.remote is not None and not opened.drafter.mostly_usual:
             self._come_home(opened)
         elif opened.full >= OFTEN_MUCH:
             self._move_out(opened)
+        self.queue.put(Batch(opened=opened, prepared=prepared))  # waits for room, while the other process may read already
         return 0.0
 
     def _limit(self, opened: OpenPartition) -> int:
         """Return how many messages to read at a time: no more than are worth another process, while one may be on its way."""
         limit = opened.assigned.narrowing.limit(self.batch)
         return min(limit, MUCH) if opened.remote is None and self.processes.most else limit
+
+    def _note_found(self, opened: OpenPartition) -> None:
+        """Have a process started once the reads under way have found much together: it is ready when the first partition moves
+        out. Four partitions would have had eight reads of much until then, each of which takes as long as four.
+        """
+        if opened.remote is None and self.processes.most:
+            much, drafter = min(MUCH, self.batch), opened.drafter
+            found = opened.full * much + drafter.usual_events if drafter.mostly_usual else 0
+            self._found[threading.get_ident()] = found
+            if found and sum(list(self._found.values())) >= OFTEN_MUCH * much:
+                self.processes.one()
 
     def _move_out(self, opened: OpenPartition) -> None:
         """Have a partition with much to read read by another process, if one is ready, and if that gains anything: to move

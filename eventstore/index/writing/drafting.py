@@ -59,7 +59,9 @@ class Drafter:
         """Whether the topic's usual events can go straight to columns."""
         self.mostly_usual = self.usual
         """Whether most events that were last added did so, as far as it was tried."""
-        self._usual_events = self._whole_events = self._reads = 0
+        self._whole_events = self._reads = 0
+        self.usual_events = 0
+        """How many usual events were added since the last batch was taken."""
 
     def wants_pieces(self) -> bool:
         """Return whether to have the next read in pieces. Whole messages cost less where they are needed anyway."""
@@ -73,7 +75,7 @@ class Drafter:
             piece = pack(read) if isinstance(read, UsualPiece) else read
         left = len(piece.whole) if isinstance(piece, UsualPiece) else len(piece)
         self._whole_events += left
-        self._usual_events += len(piece) - left
+        self.usual_events += len(piece) - left
         if not isinstance(piece, UsualPiece):
             self.add_prepared(self._prepare_whole(piece))
         elif (before := self._merger.add(piece)) is not None:
@@ -88,9 +90,9 @@ class Drafter:
         """Return what was added since the last call as one batch; ``None`` if nothing was."""
         self._flush()
         parts, self._parts = self._parts, []
-        if self._usual_events or self._whole_events:
-            self.mostly_usual = self._usual_events >= self._whole_events
-            self._usual_events = self._whole_events = 0
+        if self.usual_events or self._whole_events:
+            self.mostly_usual = self.usual_events >= self._whole_events
+            self.usual_events = self._whole_events = 0
         return joined(parts) if parts else None
 
     def _flush(self) -> None:
