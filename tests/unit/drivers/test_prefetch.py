@@ -7,6 +7,7 @@ import pytest
 from eventstore.drivers.pulsar.client.prefetch import (
     FEWEST,
     LONGEST,
+    MUCH,
     TOGETHER,
     TOGETHER_BYTES,
     UNKNOWN,
@@ -32,7 +33,7 @@ def settle(ahead: FetchAhead, shares: Sequence[PrefetchShare], *, size: int, in_
 
 def test_one_reader_has_what_catching_up_needs() -> None:
     assert FetchAhead().join(entries_of(500)).queue == LONGEST
-    assert FetchAhead().join(entries_of(128 * 1024)).queue == LONGEST, "a batch of the client's usual size"
+    assert FetchAhead().join(entries_of(128 * 1024)).queue > LONGEST // MUCH, "a batch of the client's usual size"
 
 
 @pytest.mark.parametrize("size", [500, 100_000, 5_000_000])
@@ -78,7 +79,7 @@ def test_batches_are_told_from_large_messages_by_reading_them() -> None:
     shares = opened(ahead, 4, 128 * 1024)
     assert shares[-1].queue < LONGEST
     settle(ahead, shares, size=500, in_an_entry=256)
-    assert [share.queue for share in shares] == [LONGEST] * 4
+    assert all(MUCH * share.queue > LONGEST for share in shares)
 
 
 def test_small_messages_before_large_ones_do_not_make_it_forget_how_large_entries_are() -> None:
