@@ -6,6 +6,7 @@ sure is left to that. ``tests/broker/test_drafting.py`` holds the two together.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from msgspec import Struct
 
@@ -109,41 +110,57 @@ def usual_piece(piece: Piece, times: UsualTimes) -> UsualPiece | list[Message]:
 
 def read_usual(topic: str, keys: Sequence[str], properties: Sequence[Mapping[str, str]], times: UsualTimes) -> UsualEvents:
     """Return the events of these messages, each given by its key (empty: none) and its properties."""
-    texts_of: tuple[list[str], ...] = ([], [], [], [])
-    ids, types, correlations, causations = texts_of
-    aggregates: list[tuple[str, str]] = []
-    micros: list[int] = []
-    sequences: dict[int, tuple[str, str]] = {}
-    left: list[int] = []
     topic_type, time_of = last_segment(topic), times.of
-    for place, (key, names) in enumerate(zip(keys, properties, strict=True)):
-        get = names.get
-        id, type, source = get("ce_id", ""), get("ce_type", ""), get("ce_source")
-        aggregate_id = get("ce_aggregateid") or ("" if key[:1] == "{" else key)
-        aggregate_type = get("ce_aggregatetype") or topic_type
-        correlation = get("ce_correlationid") or get("ce_correlation_id", "")
-        causation = get("ce_causationid") or get("ce_causation_id", "")
-        sequence = get("ce_sequence", "")
-        time = time_of(get("ce_time", ""))
-        texts = f"{id}{type}{aggregate_type}{aggregate_id}{correlation}{causation}{sequence}"
-        if (
-            time is None
-            or not (id and type and source and aggregate_id and aggregate_type and get("ce_specversion") == "1.0")
-            or not texts.isprintable()
-            or len(texts) * (1 if texts.isascii() else 4) > MAX_PART
-            or not names.keys().isdisjoint(UNUSUAL)
-        ):
-            left.append(place)
-            time = 0
-        elif sequence:
-            sequences[place] = sequence, source
-        ids.append(id)
-        types.append(type)
-        aggregates.append((aggregate_type, aggregate_id))
-        micros.append(time)
-        correlations.append(correlation)
-        causations.append(causation)
+    ids = [names.get("ce_id", "") for names in properties]
+    types = [names.get("ce_type", "") for names in properties]
+    correlations = [names.get("ce_correlationid") or names.get("ce_correlation_id", "") for names in properties]
+    causations = [names.get("ce_causationid") or names.get("ce_causation_id", "") for names in properties]
+    aggregates = [
+        (names.get("ce_aggregatetype") or topic_type, names.get("ce_aggregateid") or ("" if key[:1] == "{" else key))
+        for key, names in zip(keys, properties, strict=True)
+    ]
+    micros = [time_of(names.get("ce_time", "")) for names in properties]
+    sequences = {
+        place: (sequence, names.get("ce_source", ""))
+        for place, names in enumerate(properties)
+        if (sequence := names.get("ce_sequence"))
+    }
+    texts = [ids, types, *zip(*aggregates, strict=True), correlations, causations, [one for one, _ in sequences.values()]]
+    left: list[int] = []
+    if not _all_usual(properties, micros, texts):
+        left = [place for place, names in enumerate(properties) if not _is_usual(names, aggregates[place], micros[place])]
+        sequences = {place: found for place, found in sequences.items() if place not in left}
     return UsualEvents(
-        ids=ids, types=types, aggregates=aggregates, times=micros, correlations=correlations, causations=causations,
-        sequences=sequences, left=left,
+        ids=ids, types=types, aggregates=aggregates, times=[time or 0 for time in micros], correlations=correlations,
+        causations=causations, sequences=sequences, left=left,
     )  # fmt: skip
+
+
+def _all_usual(properties: Sequence[Mapping[str, str]], times: Sequence[int | None], texts: Sequence[Sequence[str]]) -> bool:
+    """Return whether all of these are certainly usual, by a few looks at all of them together.
+
+    ``texts``: the columns of their parts, of which the first four must not be empty.
+    """
+    whole = "".join(chain.from_iterable(texts))
+    versions, sources = ([names.get(name) for names in properties] for name in ("ce_specversion", "ce_source"))
+    return (
+        None not in times
+        and all(map(all, texts[:4]))
+        and whole.isascii()
+        and whole.isprintable()
+        and sum([max(map(len, column), default=0) for column in texts]) <= MAX_PART
+        and versions.count("1.0") == len(properties)
+        and all(sources)
+        and all(map(UNUSUAL.isdisjoint, properties))
+    )
+
+
+def _is_usual(names: Mapping[str, str], aggregate: tuple[str, str], time: int | None) -> bool:
+    get = names.get
+    needed = get("ce_id"), get("ce_type"), get("ce_source"), *aggregate
+    correlation = get("ce_correlationid") or get("ce_correlation_id", "")
+    causation = get("ce_causationid") or get("ce_causation_id", "")
+    if time is None or not all(needed) or get("ce_specversion") != "1.0" or not names.keys().isdisjoint(UNUSUAL):
+        return False
+    whole = "".join([get("ce_id", ""), get("ce_type", ""), *aggregate, correlation, causation, get("ce_sequence", "")])
+    return whole.isprintable() and len(whole) * (1 if whole.isascii() else 4) <= MAX_PART

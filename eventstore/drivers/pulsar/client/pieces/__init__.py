@@ -83,10 +83,14 @@ class Gathering:
         self._limit = self._left = limit
         self._room = READ_BYTES
         self._until, self._again, self._first = until, again, 0.0
-        self._held: Any = None
-        """A message that was taken from the client, and belongs to the next piece."""
-        self._published = -1
-        """When the entry of the last message was published; -1 if it is to be entered anew."""
+        self._held: list[Any] = []
+        """Messages that were taken from the client, and are not dealt with yet."""
+        self._failed: Exception | None = None
+        """Why no more can be taken. Raised once those that are held are dealt with."""
+        self._next = 0
+        """The place in its batch of the message that goes on in the entry of the last one; 0 if an entry is to be entered."""
+        self._published = 0
+        """When that entry was published."""
 
     def next(self) -> Piece | Sequence[Message] | None:
         """Return the next piece; ``None`` at the end of this read. Never raises: see ``error``."""
@@ -94,7 +98,7 @@ class Gathering:
         whole: list[Message] = []
         try:
             self._fill(parts)
-            if self._held is not None and not parts.tokens:
+            if self._held and not parts.tokens:
                 self._fill_whole(whole)
         except pulsar.Timeout:
             self._left = 0
@@ -137,60 +141,85 @@ class Gathering:
                 return
 
     def _take(self, parts: _Parts, wanted: int, patience: int) -> bool:
-        """Take at most so many usual messages, and return whether more may follow. This loop is the cost of catching up."""
-        read_next, positions, published = self._read_next, self._messages.positions, self._published
-        ledger, entry, prefix, after = positions.ledger, positions.entry, positions.token, self.after
-        if published < 0:
-            entry = -1
-        for _ in range(wanted):
-            raw, self._held = self._held or read_next(patience), None
-            id = raw.message_id()
-            batch = id.batch_index()
-            if batch < 0 or id.entry_id() != entry or id.ledger_id() != ledger:
-                if (begun := self._enter(raw, id, bool(parts.tokens))) is None:
-                    return False
-                self._published = published = begun
-                ledger, entry, prefix = positions.ledger, positions.entry, positions.token
-            token = prefix + number_token(batch + 1)
-            if token <= after:  # a reconnection may deliver a whole batch again
-                self._came_again(token)
-                return True
-            try:
-                key, properties, payload = raw.partition_key(), raw.properties(), raw.data()
-            except Exception:  # noqa: BLE001 -- read as a whole message, which says on what the client fails
-                key, properties, payload = "", NO_TEXTS, UNREAD
-            parts.tokens.append(token)
-            parts.keys.append(key)
-            parts.properties.append(properties)
-            parts.payloads.append(payload)
-            parts.published.append(published)
-            parts.raws.append(raw)
-            self.after = after = token
-            self.last = raw
+        """Take at most so many usual messages, and return whether more may follow. This is the cost of catching up: what can
+        be is done for many at once.
+        """
+        self._fetch(wanted, patience)
+        raws, self._held = self._held, []
+        ids = list(map(type(raws[0]).message_id, raws))
+        batches = list(map(type(ids[0]).batch_index, ids))
+        start = 0
+        while start < len(raws):
+            batch = batches[start]
+            if (batch != self._next or not batch) and not self._enter(raws[start], bool(parts.tokens)):
+                self._held = raws[start:]
+                return False
+            end = _end_of_run(batches, start)
+            self._add(parts, raws[start:end], batch)
+            self._next, start = batches[end - 1] + 1, end
         return True
 
-    def _enter(self, raw: Any, id: Any, is_begun: bool) -> int | None:
-        """Enter the entry of this message, and return its publish time in microseconds. If it is not usual, hold the message
-        and return ``None``, as for the first one of another ledger if the piece is begun.
+    def _fetch(self, wanted: int, patience: int) -> None:
+        """Hold so many messages, or as many as there are. Raises the client's error, ``Timeout`` among them, if there are
+        none.
         """
+        read_next, held = self._read_next, self._held
+        try:
+            while len(held) < wanted and self._failed is None:
+                held.append(read_next(patience))
+        except Exception as error:  # noqa: BLE001 -- raised again
+            self._failed = error
+        if self._failed is not None and not held:
+            raise self._failed
+
+    def _add(self, parts: _Parts, raws: list[Any], batch: int) -> None:
+        """Add messages of the entry that was entered, of which the first has this place in its batch."""
+        prefix, after = self._messages.positions.token, self.after
+        tokens = [prefix + number_token(number) for number in range(batch + 1, batch + 1 + len(raws))]
+        if tokens[0] <= after:  # a reconnection may deliver a whole batch again
+            again = sum([token <= after for token in tokens])
+            self._came_again(tokens[again - 1])
+            tokens, raws = tokens[again:], raws[again:]
+            if not tokens:
+                return
+        kind = type(raws[0])  # by its functions, without a bound method for each message
+        try:
+            keys, payloads = list(map(kind.partition_key, raws)), list(map(kind.data, raws))
+            properties = list(map(kind.properties, raws))
+        except Exception:  # noqa: BLE001 -- the client fails on one of them
+            keys, properties, payloads = map(list, zip(*map(_parts_of, raws), strict=True))
+        parts.tokens += tokens
+        parts.keys += keys
+        parts.properties += properties
+        parts.payloads += payloads
+        parts.published += [self._published] * len(raws)
+        parts.raws += raws
+        self.after, self.last = tokens[-1], raws[-1]
+
+    def _enter(self, raw: Any, is_begun: bool) -> bool:
+        """Enter the entry of this message. Returns false if it is not usual, or in another ledger than the piece that is
+        begun.
+        """
+        id = raw.message_id()
         published = self._messages.usual_since(raw, id)
         if published is None or (is_begun and id.ledger_id() != self._messages.positions.ledger):
-            self._held = raw
-            return None
+            return False
         self._messages.enter(raw, id)
-        return published
+        self._published = published
+        return True
 
     def _fill_whole(self, found: list[Message]) -> None:
-        """Take messages up to the next entry that is usual, from the one that is held on."""
-        self._published = -1
+        """Take messages up to the next entry that is usual, from the first one that is held on."""
+        self._next = 0
+        is_first = True
         while len(found) < MOST_IN_A_PIECE and self._has_room():
-            raw = self._held or self._read_next(self._patience())
-            id = raw.message_id()
-            if self._held is None and self._messages.usual_since(raw, id) is not None:
-                self._held = raw
+            self._fetch(1, self._patience())
+            raw = self._held[0]
+            if not is_first and self._messages.usual_since(raw, raw.message_id()) is not None:
                 return
-            self._held = None
+            is_first = False
             message = self._messages.of(raw)
+            del self._held[0]
             if message.position.token <= self.after:
                 self._came_again(message.position.token)
                 continue
@@ -201,7 +230,7 @@ class Gathering:
             self._first = self._first or time.monotonic()
 
     def _has_room(self) -> bool:
-        return self._left > 0 and (self._room > 0 or self._held is not None)
+        return self._left > 0 and (self._room > 0 or bool(self._held))
 
     def _came_again(self, token: str) -> None:
         self.repeated = token
@@ -211,3 +240,24 @@ class Gathering:
     def _patience(self) -> int:
         """Return how many milliseconds to wait for the next message. The queue may be empty only for a moment."""
         return patience_behind(self._first, self._limit - self._left) if self._first else milliseconds_until(self._until)
+
+
+def _parts_of(raw: Any) -> tuple[str, Mapping[str, str], bytes]:
+    """Return the key, properties and payload of a message."""
+    try:
+        return raw.partition_key(), raw.properties(), raw.data()
+    except Exception:  # noqa: BLE001 -- read as a whole message, which says on what the client fails
+        return "", NO_TEXTS, UNREAD
+
+
+def _end_of_run(batches: Sequence[int], start: int) -> int:
+    """Return the place behind the messages of one entry that begin at ``start``, given the place of each in its batch.
+
+    An entry's messages come one after the other, and the first one of another is not in the place that follows.
+    """
+    if batches[start:] == list(range(batches[start], batches[start] + len(batches) - start)) and batches[start] >= 0:
+        return len(batches)
+    end = start + 1
+    while end < len(batches) and batches[end] == batches[end - 1] + 1 > 0:
+        end += 1
+    return end
