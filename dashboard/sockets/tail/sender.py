@@ -103,13 +103,13 @@ class FrameSender:
 
     async def run(self, subscriber: TailSubscriber) -> None:
         """Send frame after frame, until the subscriber's tail has ended or ``stopped`` is set."""
-        pace = Pace(self._sockets)
+        pace, turn = Pace(self._sockets), Turn()
         while await self._wait_for_frame(subscriber):
             if not self.outbox:
                 await self._fill_outbox(subscriber, pace)
             if not self.window.fits(self.outbox[0].bytes):
                 continue
-            async with Turn() as turn:
+            async with turn:
                 if self.stopped:
                     return
                 size, texts = self.outbox[0].bytes, self.next_frame()

@@ -104,6 +104,8 @@ class StoreCatchup:
     def take(self, room: int | None = None) -> list[Piece]:
         """Read for a moment, about as much as fills ``room`` bytes. Returns nothing if no cursor reads the store."""
         pieces: list[Piece] = []
+        if all(cursor.number is not None and not cursor.at_end_of_reading for cursor in self._cursors):
+            return pieces
         given = size = 0
         until = time.monotonic() + SECONDS_A_TAKE
         most = take_bounds(EVENTS_COMPLETE if self._complete else EVENTS_OF_A_PAGE, room, complete=self._complete)
