@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from eventstore.model.events import Message, NewMessage, Position, Topic
 
@@ -100,6 +100,21 @@ class Reader(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+@runtime_checkable
+class GivesArrived(Protocol):
+    """A reader that can give what it holds without waiting, so that one thread may read many of them."""
+
+    def arrived(self, *, limit: int) -> Sequence[Message] | None:
+        """Return at most ``limit`` messages that have already arrived; ``None`` if ``read`` has to be called first, which may
+        take its time. Never asks the store, never waits, and raises nothing: ``read`` raises what there is to raise."""
+        ...
+
+
+def arrived_at(reader: Reader, *, limit: int) -> Sequence[Message] | None:
+    """Return ``reader.arrived``; ``None`` if it cannot tell."""
+    return reader.arrived(limit=limit) if isinstance(reader, GivesArrived) else None
 
 
 class Log(Protocol):

@@ -5,12 +5,12 @@ page watches is never held.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from eventstore.model.events import NO_TIME
-from eventstore.tail.ring import Ring
+from eventstore.tail.ring import Ring, RingUser
 
 STUCK_SECONDS = 2.0
 """A tail goes on without subscribers that have taken nothing for so long."""
@@ -27,6 +27,12 @@ class Standing(Protocol):
 
     @property
     def stands_at(self) -> int | None: ...
+
+
+class Watcher(RingUser, Standing, Protocol):
+    """Watches a topic. A thread of the tail calls ``wake``, which must not block."""
+
+    wake: Callable[[], None]
 
 
 class Held(Protocol):

@@ -9,19 +9,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from math import inf
-from typing import Protocol
 
 from django.db import connections
 
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.model.events import Message, Position, Topic
 from eventstore.model.log import Edge, Log, Reader
-from eventstore.tail.holding import Holding, Standing
-from eventstore.tail.partition_follower import FOR_WHOEVER_OPENS, SHORTEST_PAUSE, PartitionFollower, telling
+from eventstore.tail.holding import Holding, Watcher
 from eventstore.tail.pieces import Entry, EventParser, ReadEvent, ask_for_schemas
-from eventstore.tail.read_buffer import ReadBuffer
+from eventstore.tail.reading.absence import Absence
+from eventstore.tail.reading.collecting import FEW, gives_arrived
+from eventstore.tail.reading.partition_follower import FOR_WHOEVER_OPENS, SHORTEST_PAUSE, PartitionFollower, telling
+from eventstore.tail.reading.read_buffer import ReadBuffer
 from eventstore.tail.restart_backfill import by_time, read_missed
-from eventstore.tail.ring import Ring, RingUser
+from eventstore.tail.ring import Ring
 from eventstore.tail.shared.readings import Readings
 from eventstore.tail.start import Places
 
@@ -35,20 +36,13 @@ STOP_SECONDS = 5.0
 PROBE_SECONDS = 3.0
 
 
-class Watcher(RingUser, Standing, Protocol):
-    """Watches a topic. A thread of the tail calls ``wake``, which must not block."""
-
-    wake: Callable[[], None]
-
-
 class TopicTail:
     """The readers and the ring of one topic. It stops ``LINGER_SECONDS`` after the last watcher has left."""
 
     def __init__(self, log: Log, read: ReadEvent, topic: Topic, forget: Callable[["TopicTail"], None]) -> None:
         self.topic = topic
         self.ring = Ring({})
-        self._away: frozenset[int | None] = frozenset()
-        """The partitions that cannot be read now. ``None`` stands for a store that does not answer."""
+        self._absence = Absence(self._wake_everybody)
         self.incarnations: dict[int, str] = {}
         """By partition, which log of the topic's name it reads, as far as the store tells."""
         self._was_away = False
@@ -125,7 +119,7 @@ class TopicTail:
     @property
     def away(self) -> bool:
         """Whether the store, or one of the partitions, cannot be read now."""
-        return bool(self._away)
+        return bool(self._absence)
 
     @property
     def watched(self) -> bool:
@@ -167,11 +161,13 @@ class TopicTail:
                 ask_for_schemas(entries)
                 self.ring.add(entries, sealed=time.monotonic())
                 self._wake_everybody()
+                self._stop_if_abandoned()
         except StoreClosed:
             self.stop()
         except Exception as error:  # noqa: BLE001 -- a traceback's last line is the error's text, which may hold a payload
             self._fail(error)
         finally:
+            self._buffer.collecting.take_back()
             connections.close_all()
 
     def _fail(self, error: Exception) -> None:
@@ -205,7 +201,7 @@ class TopicTail:
             except EventStoreError as error:
                 follower.told.tell(type(error).__name__)
                 self._refused = error if isinstance(error, StoreRefused) else None
-                self._mark_away(partition, True)
+                self._absence.mark(partition, True)
                 self._stop_if_abandoned()
                 self._stop.wait(follower.next_pause())
             except Exception as error:  # noqa: BLE001 -- a partition that is not read must not look like a quiet one
@@ -227,14 +223,25 @@ class TopicTail:
         while not self._stop.is_set() and follower.outages == self._outages:
             messages = reader.read(limit=READ_LIMIT, timeout=WAIT)
             follower.told.over()
-            self._mark_away(follower.partition, False)
+            self._absence.mark(follower.partition, False)
             if messages:
-                self._last_read_at = time.monotonic()
-                self._mark_away(None, False)
-                follower.place = messages[-1].position
-                follower.pause = SHORTEST_PAUSE
+                self._note_read()
+                follower.place, follower.pause = messages[-1].position, SHORTEST_PAUSE
                 self.publish(messages)
+                if len(messages) <= FEW and self._buffer.collecting.is_crowd and gives_arrived(reader):
+                    self._buffer.collecting.wait(lambda: self._collect(reader, follower))
             self._stop_if_abandoned()
+
+    def _note_read(self) -> None:
+        self._last_read_at = time.monotonic()
+        self._absence.mark(None, False)
+
+    def _collect(self, reader: Reader, follower: PartitionFollower) -> Sequence[Message] | None:
+        """Read for the partition's own thread, in the sealing one."""
+        messages = None if self._stop.is_set() else follower.arrived(reader, READ_LIMIT, self._outages)
+        if messages:
+            self._note_read()
+        return messages
 
     def _keep_probing_store(self) -> None:
         """Probe in a thread of its own: a store that does not answer requests for a while may still deliver events."""
@@ -263,13 +270,13 @@ class TopicTail:
             return
         except StoreUnreachable:
             self._was_away = True
-            self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it delivers events all the same
+            self._absence.mark(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it delivers events all the same
             return
         except EventStoreError as error:  # it answers, but refuses
             self._told.tell(type(error).__name__)
             return
         self._told.over()
-        self._mark_away(None, False)
+        self._absence.mark(None, False)
         if partitions != self.topic.partitions:
             self.stop()
 
@@ -283,13 +290,6 @@ class TopicTail:
                 return
         self._outages += not told
         self._was_away = False
-
-    def _mark_away(self, partition: int | None, away: bool) -> None:
-        if (partition in self._away) == away:
-            return
-        with self._lock:
-            self._away = self._away | {partition} if away else self._away - {partition}
-        self._wake_everybody()
 
     def _wake_everybody(self) -> None:
         for watcher in self.watching():

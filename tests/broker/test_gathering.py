@@ -11,6 +11,7 @@ from eventstore.drivers.pulsar.client import consumer as consuming
 from eventstore.drivers.pulsar.client import pieces as gathering
 from eventstore.drivers.pulsar.client import reader as following
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
+from eventstore.drivers.pulsar.client.pieces import taking
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.reader import PulsarReader
 from eventstore.drivers.pulsar.client.resuming import Begin
@@ -75,7 +76,7 @@ def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
     """Return how many messages each call returns, of a reader and of a consumer over a trickle."""
 
     def over(trickle: Trickle) -> Callable[[int], int]:
-        for module in (following, consuming, gathering):
+        for module in (following, consuming, gathering, taking):
             monkeypatch.setattr(module, "time", trickle)
         inner = SimpleNamespace(read_next=lambda milliseconds: raw(trickle.next(milliseconds)))
         outer = SimpleNamespace(_reader=inner, close=lambda: None, is_connected=lambda: True)

@@ -7,7 +7,7 @@ from typing import Self
 
 from eventstore.drivers.unfolding.members import STARTS, may_hold_batches, unfold
 from eventstore.model.events import Message
-from eventstore.model.log import Reader
+from eventstore.model.log import Reader, arrived_at
 from eventstore.model.pieces import Piece, Pieces, pieces_of
 
 
@@ -25,12 +25,26 @@ class UnfoldedReader:
         return self._reader.incarnation
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        events = self._from_rest(limit)
+        return self._unfolded(self._reader.read(limit=limit, timeout=timeout), limit) if events is None else events
+
+    def arrived(self, *, limit: int) -> Sequence[Message] | None:
+        """See ``model.log.GivesArrived``."""
+        events = self._from_rest(limit)
+        if events is None and (found := arrived_at(self._reader, limit=limit)) is not None:
+            events = self._unfolded(found, limit)
+        return events
+
+    def _from_rest(self, limit: int) -> Sequence[Message] | None:
+        """Return events for which an earlier call had no room; ``None`` if there are none."""
         if self._rest is not None:
             events = list(islice(self._rest, max(0, limit)))
             if events or limit <= 0:
                 return events
             self._rest = None
-        found = self._reader.read(limit=limit, timeout=timeout)
+        return None
+
+    def _unfolded(self, found: Sequence[Message], limit: int) -> Sequence[Message]:
         if not may_hold_batches(found):
             return found
         self._rest = unfold(found)

@@ -14,7 +14,7 @@ from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce,
 from eventstore.model.events import Message
 from eventstore.model.log import Log
 from eventstore.tail.pieces import Entry, EventParser, ReadEvent, ask_for_schemas, places_of
-from eventstore.tail.read_buffer import full_ones
+from eventstore.tail.reading.read_buffer import full_ones
 from eventstore.tail.ring import Ring, RingUser
 from eventstore.tail.shared.ordered_reader import OrderedReader, SomethingMissing
 from eventstore.tail.start import Places

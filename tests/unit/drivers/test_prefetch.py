@@ -1,10 +1,14 @@
 """What the readers of a process fetch ahead: bounded together, however many there are, without slowing down a single one."""
 
+import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import pytest
 
+from eventstore.drivers.pulsar.client import prefetch
 from eventstore.drivers.pulsar.client.prefetch import (
+    AT_ONCE,
     FEWEST,
     LONGEST,
     MUCH,
@@ -14,6 +18,7 @@ from eventstore.drivers.pulsar.client.prefetch import (
     FetchAhead,
     PrefetchShare,
 )
+from tests.contract.helpers import soon
 
 
 def entries_of(size: int) -> dict[str, int]:
@@ -115,3 +120,48 @@ def test_whoever_leaves_takes_nothing_along() -> None:
             ahead.leave(share)
     assert ahead.join(entries_of(500)).queue == LONGEST
     assert (ahead._readers, ahead._messages) == (1, LONGEST)
+
+
+def test_of_many_readers_that_come_together_only_some_connect_at_once_and_the_first_leave_the_others_their_shares() -> None:
+    """If each had what is free when it connects, most would connect a second time."""
+    ahead, count = FetchAhead(), 300
+    shares: list[PrefetchShare] = []
+    connecting, most = 0, 0
+    all_come, lock = threading.Event(), threading.Lock()
+
+    def connect() -> None:
+        nonlocal connecting, most
+        with ahead.turn():
+            with lock:
+                connecting += 1
+                most = max(most, connecting)
+            assert all_come.wait(30)
+            shares.append(ahead.join(entries_of(500)))
+            with lock:
+                connecting -= 1
+
+    threads = [threading.Thread(target=connect) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    assert soon(lambda: len(ahead._coming) == count and most == AT_ONCE)
+    all_come.set()
+    for thread in threads:
+        thread.join()
+    assert most == AT_ONCE
+    assert not ahead._coming
+    assert {share.queue for share in shares} <= set(range(TOGETHER // count, 2 * TOGETHER // count))
+    assert settle(ahead, shares, size=500) == 0
+
+
+def test_a_reader_does_not_wait_long_for_those_that_get_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefetch, "TURN_SECONDS", 0.01)
+    ahead = FetchAhead()
+    with ExitStack() as stuck:
+        for _ in range(AT_ONCE):
+            stuck.enter_context(ahead.turn())
+        with ahead.turn():
+            pass
+    with ExitStack() as others:
+        for _ in range(AT_ONCE):
+            others.enter_context(ahead.turn())
+        assert not ahead._turns.acquire(blocking=False), "one that came out of turn gave none back"

@@ -1,11 +1,13 @@
 """A message that holds a batch of CloudEvents becomes an event for each member, each alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
 
 from eventstore.drivers.unfolding.members import Unfolded, may_hold_batches, unfold, unfold_backward
+from eventstore.drivers.unfolding.reader import UnfoldedReader
 from eventstore.envelope import read_event
 from eventstore.envelope.documents import MOST_BATCH_BYTES, MOST_COMMAS, MOST_MEMBERS
 from eventstore.model.events import Message
@@ -151,3 +153,40 @@ def test_ordinary_payloads_are_told_by_their_first_byte() -> None:
 
 def test_the_largest_batch_is_taken_apart_and_a_larger_one_is_not() -> None:
     assert len(list(unfold([batch(json([1] * MOST_MEMBERS))]))) == MOST_MEMBERS
+
+
+class Arrived:
+    """A reader that gives what has arrived, a list for each call."""
+
+    incarnation = ""
+
+    def __init__(self, *arrived: Sequence[Message] | None) -> None:
+        self._arrived = list(arrived)
+
+    def arrived(self, *, limit: int) -> Sequence[Message] | None:
+        return self._arrived.pop(0)
+
+    def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        raise AssertionError("it would wait")
+
+    def call_on_news(self, call: Callable[[], None]) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+    __enter__ = __exit__ = cast(Any, None)
+
+
+def test_of_a_batch_that_has_arrived_the_members_for_which_there_was_no_room_come_next() -> None:
+    reader = UnfoldedReader(Arrived([message(), batch(json(THREE))], [], None))
+    found = [reader.arrived(limit=limit) for limit in (2, 0, 9, 9, 9)]
+    assert [members_of(one or ()) for one in found] == [[(0, 0), (1, 3)], [], [(2, 3), (3, 3)], [], []]
+    assert found[-2:] == [[], None]
+
+
+def test_a_reader_that_only_reads_does_not_tell_what_has_arrived() -> None:
+    class Reads:
+        def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+            raise AssertionError("it would wait")
+
+    assert UnfoldedReader(cast(Any, Reads())).arrived(limit=9) is None

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eventstore.tail import Hub, Start, holding, read_buffer, ring
+from eventstore.tail import Hub, Start, holding, ring
 from eventstore.tail.holding import Holding
+from eventstore.tail.reading import read_buffer
 from eventstore.tail.shared import readings
 from tests.contract.helpers import soon
 from tests.unit.tail.entries import numbered

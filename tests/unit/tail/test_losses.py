@@ -14,9 +14,10 @@ from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
-from eventstore.tail import Counts, Hub, Start, TailSubscriber, read_buffer
+from eventstore.tail import Counts, Hub, Start, TailSubscriber
 from eventstore.tail import ring as rings
 from eventstore.tail import start as starts
+from eventstore.tail.reading import read_buffer
 from eventstore.tail.shared import readings
 from eventstore.tail.subscriber import catchup
 from eventstore.tail.topic_tail import TopicTail

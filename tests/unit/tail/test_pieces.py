@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from eventstore.model.events import Event, Message, SchemaUse
 from eventstore.search import parse_filter
-from eventstore.tail import read_buffer
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.filter_result import ROWS_A_SLICE, RingFilter, key_of, sample
 from eventstore.tail.pieces import Chunk, Entry, EventParser, Piece, ask_for_schemas
-from eventstore.tail.read_buffer import FULL_BYTES, FULL_EVENTS, ReadBuffer
+from eventstore.tail.reading import read_buffer
+from eventstore.tail.reading.read_buffer import FULL_BYTES, FULL_EVENTS, ReadBuffer
 from tests.unit.tail.entries import PARSER, entries, message, numbers_of
 
 

@@ -33,6 +33,10 @@ _NO_TEXTS: Mapping[str, str] = {UNREADABLE_KEY: UNREADABLE_KEY}
 T = TypeVar("T")
 
 
+class WouldAsk(Exception):
+    """``Messages`` would have to ask which log a ledger belongs to, which may not be now."""
+
+
 class Messages:
     """Converts one partition's messages one after the other. Not thread-safe."""
 
@@ -43,6 +47,8 @@ class Messages:
         self._published, self._schema, self._producer = NO_TIME, "", ""
         self._notes: tuple[str, ...] = ()
         self._identify, self._every_ledger = identify, every_ledger
+        self.may_ask = True
+        """Whether ``identify`` may be called, which takes a round trip. Otherwise ``of`` raises ``WouldAsk`` instead."""
         self._identified, self.incarnation = -1, ""
 
     def unbroken_to(self, entry: tuple[int, int]) -> tuple[int, int] | None:
@@ -108,6 +114,8 @@ class Messages:
     def _tell_incarnation(self, identify: Identify, raw: Any) -> None:
         if self._every_ledger or _has_schema(raw):
             ledger, self.positions.ledger = self.positions.ledger, -1  # if this fails, the entry begins again
+            if not self.may_ask:
+                raise WouldAsk
             self.incarnation, self._identified = identify(ledger), ledger
             self.positions.ledger = ledger
 

@@ -6,7 +6,8 @@ larger their messages, the less each gets. A reader whose share has changed much
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 TOGETHER, TOGETHER_BYTES = 10_000, 256 * 1024 * 1024
@@ -20,6 +21,10 @@ UNKNOWN = 1024 * 1024
 """Bytes that a message of a partition without messages may have."""
 MUCH = 2
 """A share must change by this factor before it is worth a new connection."""
+AT_ONCE, TURN_SECONDS = 12, 1.0
+"""So many readers connect at the same time. If all 300 of a topic do that, their threads wait for the interpreter, and each
+wakes a thousand times a second to ask for it. A reader no longer waits for its turn after so many seconds: those before it
+may get no answer."""
 
 
 class PrefetchShare:
@@ -48,12 +53,32 @@ class FetchAhead:
         self._lock = threading.Lock()
         self._readers = self._messages = self._bytes = 0
         """How many readers there are, and how many messages and bytes they may hold together."""
+        self._turns = threading.Semaphore(AT_ONCE)
+        self._coming: set[int] = set()
+        """The threads whose reader is to join in its turn. Its share is left to it: else the first would take all, and each
+        reader of a topic would connect twice."""
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn to connect a reader, which joins in it."""
+        me = threading.get_ident()
+        with self._lock:
+            self._coming.add(me)
+        in_turn = self._turns.acquire(timeout=TURN_SECONDS)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._coming.discard(me)
+            if in_turn:
+                self._turns.release()
 
     def join(self, internals: Mapping[str, Any]) -> PrefetchShare:
         """Return a share for a reader of a partition whose ``internalStats`` tell the size of its entries."""
         entries, size = int(internals.get("numberOfEntries", 0)), int(internals.get("totalSize", 0))
         share = PrefetchShare(size // entries if entries else 0)
         with self._lock:
+            self._coming.discard(threading.get_ident())
             self._readers += 1
             self._give(share, self._due(share))
         return share
@@ -81,8 +106,9 @@ class FetchAhead:
 
     def _due(self, share: PrefetchShare) -> int:
         """Return an equal share, as far as the others leave room. A reader that has more gives it back with its next read."""
-        messages = min(LONGEST, TOGETHER // self._readers, TOGETHER - self._messages)
-        size = min(TOGETHER_BYTES // self._readers, TOGETHER_BYTES - self._bytes)
+        readers = self._readers + len(self._coming)
+        messages = min(LONGEST, TOGETHER // readers, TOGETHER - self._messages)
+        size = min(TOGETHER_BYTES // readers, TOGETHER_BYTES - self._bytes)
         return max(FEWEST, min(messages, size // share.size))
 
     def _give(self, share: PrefetchShare, queue: int) -> None:

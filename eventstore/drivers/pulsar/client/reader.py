@@ -9,7 +9,6 @@ would lose what was published in the meantime. After a reconnection it goes on f
 
 import time
 from collections.abc import Callable, Sequence
-from math import inf
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,17 +19,17 @@ from eventstore.drivers.pulsar.client.arrivals import PartitionNews
 from eventstore.drivers.pulsar.client.asked_topics import End
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
-from eventstore.drivers.pulsar.client.pieces import ARRIVE_SECONDS, Gathering, milliseconds_until, patience_behind
+from eventstore.drivers.pulsar.client.pieces import ARRIVE_SECONDS, Gathering
+from eventstore.drivers.pulsar.client.pieces.taking import Taking, size_of
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
-from eventstore.drivers.pulsar.client.resuming import Begin, RecentReads, is_all, start_after
+from eventstore.drivers.pulsar.client.resuming import Begin, Doubt, RecentReads, is_all, start_after
 from eventstore.drivers.pulsar.connection import closed
 from eventstore.drivers.pulsar.incarnations import check_same
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.positions import entry_of
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
-from eventstore.model.log import READ_BYTES
 from eventstore.model.pieces import Pieces
 
 SHORTEST_STAY, LONGEST_STAY = 0.5, 3.0
@@ -41,9 +40,6 @@ SOON = 2.0
 SHORTEST_REST, LONGEST_REST = 0.5, 2.0
 """How long a reader stays away that got nothing although the log's end had moved: by markers, or by a transaction that is
 open."""
-SHORTEST_DOUBT, LONGEST_DOUBT = 2.0, 30.0
-"""For so long a reader counts an end behind its last event as read. Mostly there is nothing to deliver: markers, pieces of a
-message. But a broker that pauses, or reads a ledger from a slow store, is silent as well. So the reader comes back."""
 FEW = 16
 """Messages that are fetched ahead from a terminated topic. Once the broker has sent its last one, the client drops the
 connection, and what waits in its queue comes again."""
@@ -61,18 +57,19 @@ class PulsarReader:
         self._connection, self._ahead, self._news = source.connection, ahead, news
         self._after, self._drained, self.incarnation = begin.token, begin.drained, begin.incarnation
         self._last: Any = None
-        self._closed = False
         self._reader: Any = None
         self._share: PrefetchShare | None = None
-        self._stay, self._rest = SHORTEST_STAY, 0.0
-        self._quiet_since = self._left_at = self._not_before = 0.0
-        self._lost = self._delivered = False
+        self._stay = SHORTEST_STAY
+        self._rest = self._quiet_since = self._left_at = self._not_before = 0.0
+        self._lost = self._delivered = self._closed = False
+        self._put_off: Callable[[], object] | None = None
+        """What ``arrived`` has left to ``read``, since it may take time."""
         self._recent = RecentReads()
         self._standing: tuple[End, float] = (None, 0.0)
         self._repeated = ""
         """The last message that came again."""
-        self._doubt, self._look_again = 0.0, inf
-        """For how long, and until when, ``_drained`` counts as read; without end if its last entry was delivered."""
+        self._doubt = Doubt()
+        """Whether ``_drained`` was read to its end."""
         self._connect_if_news(begin.internals)
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
@@ -85,7 +82,8 @@ class PulsarReader:
             self._note_error(error, bool(found))
         if found:
             self._mark(found[0].position.token)
-            self._keep_to_share(len(found), sum([len(message.payload) for message in found]))
+            if self._is_share_changed(len(found), size_of(found)):
+                self._connect_to_share()
         else:
             self._leave_if_idle()
         return found
@@ -104,16 +102,42 @@ class PulsarReader:
         self._repeated = gathering.repeated or self._repeated
         if gathering.error is not None:
             self._note_error(gathering.error, gathering.count > 0)
-        if gathering.count:
-            self._keep_to_share(gathering.count, gathering.size)
-        else:
+        if not gathering.count:
             self._leave_if_idle()
+        elif self._is_share_changed(gathering.count, gathering.size):
+            self._connect_to_share()
+
+    def arrived(self, *, limit: int) -> Sequence[Message] | None:
+        """See ``model.log.GivesArrived``. If half of the queue was full, it has to be read more often than it is."""
+        if self._closed or self._reader is None or self._put_off is not None:
+            return None
+        found: list[Message] = []
+        self._messages.may_ask = False
+        try:
+            self._gather(found, limit, None)
+        except pulsar.PulsarException:
+            return found or None  # the next read gets it as well
+        except Exception:  # noqa: BLE001 -- the message is gone from the client's queue: the next read gets it again
+            self._put_off = self._read_again
+            return found or None
+        finally:
+            self._messages.may_ask = True
+        if found:
+            self._mark(found[0].position.token)
+            if self._is_share_changed(len(found), size_of(found)):
+                self._put_off = self._connect_to_share
+            elif self._share is not None and len(found) > self._share.queue // 2:
+                self._put_off = self._connection.check_open
+        return found
 
     def _ready(self, timeout: float) -> float | None:
         """Connect if there is something to read. Return until when to wait for it, ``None`` if nothing came in time."""
         if self._closed:
             raise closed()
         self._connection.check_open()
+        if self._put_off is not None:
+            put_off, self._put_off = self._put_off, None
+            put_off()
         deadline = time.monotonic() + timeout
         if self._reader is not None:
             return deadline
@@ -125,10 +149,13 @@ class PulsarReader:
             if not found and self._reader.is_connected():
                 raise self._connection.translated(type(error).__name__) from error
             return
-        self._disconnect()  # the message is gone from the client's queue: the next read gets it again
-        self._drained = None
+        self._read_again()  # the message is gone from the client's queue
         if not found:
             raise error
+
+    def _read_again(self) -> None:
+        self._disconnect()
+        self._drained = None
 
     def call_on_news(self, call: Callable[[], None]) -> bool:
         self._news.call_on_news(call)
@@ -146,35 +173,14 @@ class PulsarReader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
-        """Take what has arrived. This loop is the cost of catching up, so everything that can be is outside of it."""
-        read_next, message_of, after = self._reader._reader.read_next, self._messages.of, self._after
-        monotonic = time.monotonic
-        room, left, last = READ_BYTES, limit, self._last
-        first = 0.0
-        patience = milliseconds_until(deadline)
+    def _gather(self, found: list[Message], limit: int, deadline: float | None) -> None:
+        taking = Taking(self._reader._reader.read_next, self._messages.of, self._after)
         try:
-            while left > 0 and room > 0:
-                raw = read_next(patience)
-                message = message_of(raw)
-                token = message.position.token
-                if token <= after:  # a reconnection may deliver a whole batch again
-                    self._repeated = token
-                    if not found:
-                        deadline = max(deadline, monotonic() + ARRIVE_SECONDS)
-                    patience = patience_behind(first) if found else milliseconds_until(deadline)
-                    continue
-                found.append(message)
-                after, last = token, raw
-                room -= len(message.payload)
-                left -= 1
-                # The queue may be empty only for a moment, between two deliveries.
-                first = first or monotonic()
-                patience = patience_behind(first)
-        except pulsar.Timeout:
-            return
+            taking.take(found, limit, deadline)
         finally:
-            self._after, self._last = after, last
+            self._repeated = taking.repeated or self._repeated
+            if found:
+                self._after, self._last = found[-1].position.token, taking.last
 
     def _mark(self, token: str) -> None:
         self._quiet_since = time.monotonic()
@@ -190,13 +196,14 @@ class PulsarReader:
             time.sleep(max(0.0, min(wait, deadline - time.monotonic())))
             if self._not_before > time.monotonic():
                 return False
-        if self._lost:
-            self._source.look_up()
-            # A broker that lost its data numbers ledgers anew, so their numbers do not tell.
-            check_same(self._source.log, self.incarnation, self._begin.ask_incarnation())
-        elif self._news.await_end(self._is_news, deadline) is None:
+        if not self._lost and self._news.await_end(self._is_news, deadline) is None:
             return False
-        self._connect_if_news(self._source.look_up())
+        with self._ahead.turn():
+            if self._lost:
+                self._source.look_up()
+                # A broker that lost its data numbers ledgers anew, so their numbers do not tell.
+                check_same(self._source.log, self.incarnation, self._begin.ask_incarnation())
+            self._connect_if_news(self._source.look_up())
         self._lost = False
         return self._reader is not None
 
@@ -204,7 +211,7 @@ class PulsarReader:
         """Return whether a log that ends there has something to read."""
         if end is None or (self._after and is_all(self._after, end)):
             return False
-        return end != self._drained or time.monotonic() >= self._look_again
+        return end != self._drained or self._doubt.is_over(time.monotonic())
 
     def _connect_if_news(self, internals: Json) -> None:
         end = layout_of(internals).last
@@ -258,15 +265,7 @@ class PulsarReader:
             self._drained, self._left_at = told[0], now
             self._rest = 0.0 if self._delivered else min(max(2 * self._rest, SHORTEST_REST), LONGEST_REST)
             self._not_before = now + self._rest
-            self._begin_doubt(now)
-
-    def _begin_doubt(self, now: float) -> None:
-        """Take the end for read: for good if its entry was delivered, for longer each time if nothing comes."""
-        if self._reaches(self._drained):
-            self._doubt, self._look_again = 0.0, inf
-            return
-        self._doubt = SHORTEST_DOUBT if self._delivered else min(max(2 * self._doubt, SHORTEST_DOUBT), LONGEST_DOUBT)
-        self._look_again = now + self._doubt
+            self._doubt.begin(now, reached=self._reaches(told[0]), delivered=self._delivered)
 
     def _reaches(self, end: End) -> bool:
         """Return whether the end's entry came. A batch comes as a whole."""
@@ -282,19 +281,20 @@ class PulsarReader:
             return True
         if self._standing[0] != end:
             self._standing = (end, now)
-        stay = LONGEST_STAY if self._doubt and not self._delivered else self._stay
+        stay = LONGEST_STAY if self._doubt.seconds and not self._delivered else self._stay
         return now - max(self._standing[1], self._quiet_since) >= stay
 
-    def _keep_to_share(self, read: int, size: int) -> None:
-        """Fetch less or more ahead if the share has changed much. What was fetched and not read comes again."""
-        share = self._share
-        if share is None:
-            return
+    def _is_share_changed(self, read: int, size: int) -> bool:
+        """Return whether to fetch less or more ahead, since the share has changed much."""
         batch = self._last.message_id().batch_index()
-        if self._ahead.note(share, read=read, size=size, in_an_entry=max(0, batch) + 1):
-            try:
-                fresh = self._open(self._source.look_up(), share)
-            except EventStoreError:
-                return  # return what was read; the next read reports the outage
+        return self._share is not None and self._ahead.note(self._share, read=read, size=size, in_an_entry=max(0, batch) + 1)
+
+    def _connect_to_share(self) -> None:
+        """What was fetched and not read comes again."""
+        try:
+            fresh = self._open(self._source.look_up(), self._share) if self._share else None
+        except EventStoreError:
+            return  # the next read reports the outage
+        if fresh is not None:
             close_raw(self._reader)
             self._reader = fresh

@@ -10,6 +10,7 @@ second. A reader that has itself got a message from each of those entries knows 
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import pulsar
@@ -28,6 +29,9 @@ BYTES_BACK = 64 * 1024 * 1024
 PIECES_SECONDS = 10.0
 """A reader that comes back begins at the earliest with what it got this long before it left: the pieces of a message may lie
 between other publishers' messages. Otherwise each lone event behind large batches would bring thousands of events again."""
+SHORTEST_DOUBT, LONGEST_DOUBT = 2.0, 30.0
+"""For so long a reader counts an end behind its last event as read. Mostly there is nothing to deliver: markers, pieces of a
+message. But a broker that pauses, or reads a ledger from a slow store, is silent as well. So the reader comes back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +49,24 @@ class Begin:
     drained: End = None
     incarnation: str = ""
     ask_incarnation: Callable[[], str] = str
+
+
+class Doubt:
+    """For how many ``seconds``, and until when, an end counts as read; without end if its last entry was delivered."""
+
+    def __init__(self) -> None:
+        self.seconds, self._until = 0.0, inf
+
+    def begin(self, now: float, *, reached: bool, delivered: bool) -> None:
+        """Take the end for read: for good if it is ``reached``, for longer each time if nothing was ``delivered``."""
+        if reached:
+            self.seconds, self._until = 0.0, inf
+            return
+        self.seconds = SHORTEST_DOUBT if delivered else min(max(2 * self.seconds, SHORTEST_DOUBT), LONGEST_DOUBT)
+        self._until = now + self.seconds
+
+    def is_over(self, now: float) -> bool:
+        return now >= self._until
 
 
 class RecentReads:

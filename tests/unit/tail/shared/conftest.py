@@ -9,7 +9,8 @@ import pytest
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, Topic
 from eventstore.model.log import Reader
-from eventstore.tail import Hub, Start, holding, read_buffer, ring
+from eventstore.tail import Hub, Start, holding, ring
+from eventstore.tail.reading import read_buffer
 from eventstore.tail.shared import ordered_reader, reading
 from tests.contract.helpers import soon
 from tests.unit.tail.subscribers.watching import Watching

@@ -14,7 +14,8 @@ from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, Topic
 from eventstore.search import parse_filter
 from eventstore.search.eval_context import EvalContext
-from eventstore.tail import Hub, Start, read_buffer, ring
+from eventstore.tail import Hub, Start, ring
+from eventstore.tail.reading import read_buffer
 from eventstore.tail.subscriber import catchup, cursor
 from eventstore.tail.subscriber import subscriber as subscribers
 from eventstore.tail.subscriber.floors import Floors

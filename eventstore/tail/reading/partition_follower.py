@@ -1,11 +1,12 @@
 """How far a thread of a tail has read its partition."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eventstore.model.errors import NotLetIn, NotPermitted, NotTrusted, StoreClosed, ToldOnce, UnknownTopic
-from eventstore.model.events import Position
-from eventstore.model.log import Edge
+from eventstore.model.events import Message, Position
+from eventstore.model.log import Edge, Reader, arrived_at
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds until a reader is opened again after an error: at first, and in the end."""
@@ -33,6 +34,13 @@ class PartitionFollower:
         """Return how long to wait now; the next wait is twice as long, up to ``LONGEST_PAUSE``."""
         now, self.pause = self.pause, min(self.pause * 2, LONGEST_PAUSE)
         return now
+
+    def arrived(self, reader: Reader, limit: int, outages: int) -> Sequence[Message] | None:
+        """Return what has arrived (``model.log.GivesArrived``); ``None`` as well after another outage."""
+        messages = arrived_at(reader, limit=limit) if outages == self.outages else None
+        if messages:
+            self.place = messages[-1].position
+        return messages
 
 
 def telling(what: str) -> ToldOnce:

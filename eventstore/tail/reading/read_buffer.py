@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from eventstore.model.events import Message
+from eventstore.tail.reading.collecting import CROWD, Collecting
+from eventstore.tail.restart_backfill import by_time
 
 BEAT = 0.1
 """Seconds between two chunks, unless a chunk is full sooner. This limits the frames per second."""
@@ -16,15 +18,18 @@ MOST_FULL = 4
 class ReadBuffer:
     """A buffer between several reading threads and one sealing thread.
 
-    ``before`` gives, by partition, the token after which the readers read.
+    ``before`` gives, by partition, the token after which the readers read. With a crowd of readers, most leave their
+    partitions to the sealing thread (``collecting``).
     """
 
     def __init__(self, before: Mapping[int, str]) -> None:
         self._read_to = dict(before)
         self._changed = threading.Condition()
         self._open: list[Message] = []
-        self._bytes = self._handed = 0
+        self._bytes = self._handed = self._times = 0
+        """``_times``: how many times readers have handed over since the last chunk."""
         self._closed = False
+        self.collecting = Collecting(self._changed, MOST_FULL * FULL_EVENTS, MOST_FULL * FULL_BYTES)
 
     def add(self, messages: Sequence[Message]) -> None:
         """Add messages that follow each other in one partition; there must be at least one. Blocks while the buffer is too
@@ -34,6 +39,7 @@ class ReadBuffer:
             self._changed.wait_for(lambda: self._closed or not self._is_full(MOST_FULL))
             self._open += messages
             self._bytes += size
+            self._times += 1
             self._handed += len(messages)
             last = messages[-1].position
             self._read_to[last.partition] = last.token
@@ -48,7 +54,7 @@ class ReadBuffer:
     def close(self) -> None:
         """Stop sealing, and release all waiting threads."""
         with self._changed:
-            self._closed = True
+            self._closed = self.collecting.closed = True
             self._changed.notify_all()
 
     def sealed(self) -> Iterator[Sequence[Message]]:
@@ -57,19 +63,32 @@ class ReadBuffer:
         The first chunk after a pause comes immediately. The next one comes a beat later, or as soon as it is full.
         """
         due = 0.0
-        while (messages := self._next(due)) is not None:
+        while self._wait_until(due):
             due = time.monotonic() + BEAT
-            yield from full_ones(messages)
+            messages = self._take(self.collecting.collect())
+            self.collecting.settle()
+            if messages:
+                yield from full_ones(messages)
 
-    def _next(self, due: float) -> Sequence[Message] | None:
+    def _wait_until(self, due: float) -> bool:
+        """Wait for events, and then for the beat unless a chunk is full. Returns false once the buffer is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._open)
-            self._changed.wait_for(lambda: self._closed or self._is_full(), timeout=max(0.0, due - time.monotonic()))
-            if self._closed:
-                return None
+            self._changed.wait_for(lambda: self._closed or self._open or self.collecting)
+            self._changed.wait_for(
+                lambda: self._closed or self._is_full() or self.collecting.is_cut, timeout=max(0.0, due - time.monotonic())
+            )
+            return not self._closed
+
+    def _take(self, collected: Mapping[int, Sequence[Message]]) -> Sequence[Message]:
+        with self._changed:
             messages, self._open, self._bytes = self._open, [], 0
+            self.collecting.is_crowd = self._times + len(collected) >= CROWD
+            self._times = 0
+            for found in collected.values():
+                self._handed += len(found)
+                self._read_to[found[-1].position.partition] = found[-1].position.token
             self._changed.notify_all()
-            return messages
+        return messages + list(by_time(collected)) if collected else messages
 
     def _is_full(self, times: int = 1) -> bool:
         return len(self._open) >= times * FULL_EVENTS or self._bytes >= times * FULL_BYTES
