@@ -55,6 +55,18 @@ NEW_OBJECTS = 10_000
 """So many make Python look for cycles that are garbage, instead of 700. A serving process has 20,000."""
 
 
+def settle_examples() -> None:
+    """A property test takes its settings when it is imported, and a forked worker's are, before anything is configured."""
+    same_examples = os.environ.get("CI") == "true"  # a change is judged by what it does, not by chance
+    hypothesis.settings.register_profile(
+        "desk", deadline=None, derandomize=same_examples, max_examples=examples()
+    )  # a busy machine is no failure
+    hypothesis.settings.load_profile("desk")
+
+
+settle_examples()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """No test is timed. Passwords of test accounts need no protection, and a strong hash would take most of the time.
 
@@ -68,11 +80,6 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         config.stash[FIND] = finder(given[SOCKET])
         tell_less(config)
-    same_examples = os.environ.get("CI") == "true"  # a change is judged by what it does, not by chance
-    hypothesis.settings.register_profile(
-        "desk", deadline=None, derandomize=same_examples, max_examples=examples()
-    )  # a busy machine is no failure
-    hypothesis.settings.load_profile("desk")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CLEAR_FOR = ["support", "approver", "admin"]  # see tests.settings
     settings.SECURE_SSL_REDIRECT = False  # Django's test client speaks plain HTTP; tests/security turns it on

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from _pytest.config import _prepareconfig
+from _pytest.pathlib import absolutepath
 
 from tests import forked
 from tests.fork_server import Run, end_quickly, serve
@@ -45,11 +46,19 @@ def forking(arguments: Iterable[str], environment: dict[str, str]) -> Callable[.
 
 
 def files_of(config: pytest.Config) -> list[Path]:
-    """The test files that these arguments ask for, below the root; those of which single tests are asked for are left out."""
+    """The test files that these arguments ask for, whole or a test of them, as paths below the root. Others are left out."""
     folder = config.invocation_params.dir
-    named = [folder / name for name in config.args]
+    named = [absolutepath(folder / argument.partition("::")[0]) for argument in config.args]
     files = [file for name in named if name.is_dir() for file in name.rglob("test_*.py")]
-    return sorted(file.relative_to(config.rootpath) for file in (*files, *(name for name in named if name.is_file())))
+    files += [name for name in named if name.is_file()]
+    return sorted({file.relative_to(config.rootpath) for file in files if file.is_relative_to(config.rootpath)})
+
+
+def import_each(files: Iterable[Path]) -> None:
+    """Import the modules that can be. What ends another's import, its worker meets again, and reports."""
+    for file in files:
+        with suppress(Exception, SystemExit, pytest.skip.Exception, pytest.fail.Exception):
+            import_module(".".join(file.with_suffix("").parts))
 
 
 def _import_tests(arguments: list[str]) -> None:
@@ -58,9 +67,7 @@ def _import_tests(arguments: list[str]) -> None:
     from hypothesis.internal.conjecture.providers import _get_local_constants
     from pytest_django.plugin import blocking_manager_key
 
-    for file in files_of(config):
-        with suppress(Exception, pytest.skip.Exception):  # a worker imports it again, and reports it
-            import_module(".".join(file.with_suffix("").parts))
+    import_each(files_of(config))
     with warnings.catch_warnings():  # it takes this for the preparation of a run, which should be quick
         warnings.simplefilter("ignore", HypothesisSideeffectWarning)
         _get_local_constants()

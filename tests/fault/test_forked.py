@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests import forked
 from tests.contract.helpers import eventually
+from tests.examples import examples
 from tests.forked import ROOT
 
 IMPORTED_BY = os.getpid()
@@ -137,3 +140,13 @@ def test_a_worker_is_forked_with_the_tests_and_like_one_that_was_started(worker_
     assert "worker_server" not in Path(f"/proc/{os.getppid()}/cmdline").read_text()
     assert not hasattr(sys.modules["__main__"], "__file__"), "multiprocessing would import it again"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@given(st.integers())
+def a_property(number: int) -> None:
+    assert number < number + 1
+
+
+def test_a_property_has_the_settings_of_the_project_also_where_it_was_imported_before_a_worker_was_forked() -> None:
+    used = a_property._hypothesis_internal_use_settings  # type: ignore[attr-defined]
+    assert (used.deadline, used.max_examples, used.derandomize) == (None, examples(), os.environ.get("CI") == "true")
