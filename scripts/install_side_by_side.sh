@@ -3,10 +3,14 @@
 # Usage: install_side_by_side.sh PYTHON FILE... What could not be installed is left to who installs the files as they are.
 python=$1
 shift
+installing=
+# What runs in the background of a script takes no notice of Ctrl-C.
+trap 'kill $installing 2>/dev/null; wait; exit 130' INT TERM
 pins=$(sed -n 's/^\([A-Za-z0-9][^ #]*==[^ #]*\).*/\1/p' "$@" | sort -u)
 for part in 0 1 2 3; do
     wanted=$(echo "$pins" | awk "NR % 4 == $part")
     # shellcheck disable=SC2086 # one word for each package
     "$python" -m pip install --disable-pip-version-check -q --no-compile --no-deps $wanted >/dev/null 2>&1 &
+    installing="$installing $!"
 done
 wait

@@ -18,13 +18,12 @@ KEPT = "mypy"
 
 
 def main() -> int:
-    kept = cache_folder() / KEPT
-    with suppress(OSError):  # a home that is full or cannot be written
-        take(kept, OWN)
+    with suppress(OSError, RuntimeError):  # a home that is full, cannot be written, or is not there
+        take(cache_folder() / KEPT, OWN)
     status = subprocess.run([sys.executable, "-m", "mypy"], check=False).returncode
     if status == 0:
-        with suppress(OSError):
-            keep(OWN, kept)
+        with suppress(OSError, RuntimeError):
+            keep(OWN, cache_folder() / KEPT)
     return status
 
 

@@ -81,3 +81,14 @@ def test_a_home_that_cannot_be_written_stops_nothing(
     monkeypatch.chdir(own.parent)
     monkeypatch.setattr(type_check, "cache_folder", lambda: tmp_path / "a-file" / "below")
     assert main() == 0
+
+
+def test_no_home_stops_nothing(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    own, _ = folders
+    (own.parent / "mypy.py").touch()
+    monkeypatch.chdir(own.parent)
+    monkeypatch.setattr(type_check, "cache_folder", no_home)
+    assert main() == 0

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.contract.helpers import eventually
 from tests.desk_template import ROOT
 
 ANEW = """#!/bin/sh
@@ -117,3 +119,15 @@ def test_every_pin_is_installed_once_whatever_stands_beside_it(tmp_path: Path) -
     assert sorted(word for call in calls for word in call if "==" in word) == sorted(
         ["Django==5.2", "psycopg[binary]==3.3", "zope.interface==8.7", "idna==3", "cffi==2.1.1", "h11==0.16"]
     )
+
+
+def test_ctrl_c_ends_what_installs(tmp_path: Path) -> None:
+    program(tmp_path / "python", f"#!/bin/sh\necho $$ >> {tmp_path}/started\nexec sleep 60\n")
+    (tmp_path / "one.txt").write_text("Django==5.2\nidna==3\ncffi==2.1.1\nh11==0.16\n")
+    command = ["sh", str(ROOT / "scripts" / "install_side_by_side.sh"), "./python", "one.txt"]
+    started = tmp_path / "started"
+    with subprocess.Popen(command, cwd=tmp_path) as installing:
+        assert eventually(lambda: started.exists() and len(started.read_text().split()) == 4)
+        installing.send_signal(signal.SIGINT)
+    assert installing.returncode == 130
+    assert not [number for number in started.read_text().split() if Path(f"/proc/{number}").exists()]
