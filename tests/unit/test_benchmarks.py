@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.beside import figures, slower
 from tests.desk_process import ROOT
 
 MAKE = shutil.which("make") or "make"
@@ -36,3 +37,24 @@ def test_what_is_none_is_refused_with_those_there_are(tmp_path: Path, name: str)
     assert code != 0
     assert "running -m" not in said
     assert "import" in said
+
+
+def test_slower_is_more_time_or_less_a_second() -> None:
+    middle = {("a_ms", "before"): 2.0, ("a_ms", "now"): 3.0, ("a_per_second", "before"): 3.0, ("a_per_second", "now"): 2.0}
+    assert (slower("a_ms", middle), slower("a_per_second", middle)) == (1.5, 1.5)
+
+
+def other(tree: Path, program: str) -> None:
+    (tree / "benchmarks").mkdir()
+    (tree / "benchmarks" / "other.py").write_text(program)
+
+
+def test_times_and_rates_of_another_build_are_taken_where_they_are_not_empty(tmp_path: Path) -> None:
+    other(tmp_path, """print('{"a_ms": 1, "b_ms": null, "bare_ms": 2, "c_per_second": 3.5, "d": 4}')""")
+    assert dict(figures("other", tmp_path)) == {"a_ms": 1, "c_per_second": 3.5}
+
+
+def test_a_benchmark_that_fails_is_told_with_its_last_lines(tmp_path: Path) -> None:
+    other(tmp_path, "import sys\nfor number in range(100): print(number, file=sys.stderr)\nsys.exit('no broker')")
+    with pytest.raises(SystemExit, match=r"other ended with status 1 in .*\n81\n(.*\n)*99\nno broker$"):
+        list(figures("other", tmp_path))
