@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, connections
 
-from eventstore.index.indexer.failures import database_error_text
+from eventstore.index.tables.database import database_error_text
 from eventstore.model.errors import EventStoreError, ToldOnce, words_of
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Check that the key tables find each event of a partition, and hold no other key of it.
 
-If a partition has many events in each segment, its keys of a group of segments (``segments``) are read once: some 100 MB. If
-it has few, its keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk
+If a partition has many events in each segment, its keys of a group of segments (``segments``) are read once: at least 130 MB.
+If it has few, its keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk
 through all of it. A look-up finds a missing key, but not an extra one.
 """
 

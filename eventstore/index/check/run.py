@@ -77,7 +77,7 @@ def check_topic(
 
 
 def _check_partition(check: _TopicCheck, number: int) -> PartitionReport:
-    """Compare one partition. If a rebuild replaces its rows in the meantime, start again with the new ones."""
+    """Compare one partition. If a rebuild replaces its rows in the meantime, or its values change, start again."""
     while True:
         row = _live_rows(check.topic.name).get(number=number)
         if row.kind != check.topic.kind.value:
@@ -144,8 +144,9 @@ def _is_replaced(row: IndexedPartition) -> bool:
 
 
 def _is_passed_over(row: IndexedPartition) -> bool:
-    """Return whether values of its events have changed since the row was read: by an indexer, or by the second pass."""
-    return _live_rows(row.topic).filter(pk=row.pk).exclude(declared=row.declared).exists()
+    """Return whether values of its events have changed since the row was read: by an indexer, the second pass or a request to
+    forget them."""
+    return _live_rows(row.topic).filter(pk=row.pk).exclude(declared=row.declared, rewritten=row.rewritten).exists()
 
 
 def _behind(storage: Storage, row: IndexedPartition) -> int | None:

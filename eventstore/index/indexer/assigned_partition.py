@@ -9,9 +9,10 @@ from datetime import datetime
 from django.db import DatabaseError
 
 from eventstore.envelope.usual import UsualPiece
-from eventstore.index.indexer.failures import Answers, Narrowing, database_error_text, error_text, may_be_the_message
+from eventstore.index.indexer.failures import Answers, Narrowing, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
 from eventstore.index.processes.remote import ProcessGone, RemoteReader
+from eventstore.index.tables.database import database_error_text
 from eventstore.index.writing.drafting import Drafter, Ways
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, learn_incarnation, open_partition
 from eventstore.model.errors import EventStoreError, NotPermitted, StoreUnreachable, UnknownTopic, place_of, words_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 
+from eventstore.index.tables.database import database_error_text
 from eventstore.model.errors import NOT_THE_MESSAGE, EventStoreError, words_of
 
 MOST_TRIES = 3
@@ -85,9 +86,3 @@ def error_text(error: Exception) -> str:
     if isinstance(error, DatabaseError):
         return f"The index's database does not take it ({database_error_text(error)})."
     return f"Something that Eventdesk cannot handle ({words_of(error)})."
-
-
-def database_error_text(error: DatabaseError) -> str:
-    """Return what is wrong with the database. Only an ``OperationalError`` is quoted: other errors may hold a value."""
-    kind = type(error).__name__
-    return f"{kind}: {str(error).partition(chr(10))[0][:200]}" if isinstance(error, OperationalError) else kind

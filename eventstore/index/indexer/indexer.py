@@ -112,10 +112,8 @@ class Indexer:
             self._merge()
 
     def _merge(self) -> None:
-        if self.topics is not None and self.readers.queue.is_empty() and not self.late():
-            self.merging.step()
-        else:
-            self.merging.wait()
+        late = any(not assigned.failures for assigned in self.late())  # one that fails may do so for ever
+        self.merging.step(late=late or self.topics is None, waits=not self.readers.queue.is_empty())
 
     def rebalance_soon(self) -> None:
         """Make the next step rebalance, or one soon after. May be called from any thread."""

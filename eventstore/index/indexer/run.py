@@ -20,7 +20,6 @@ from eventstore.config.loading import Config
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.index.indexer import gc_tuning
 from eventstore.index.indexer.batch_queue import BatchQueue
-from eventstore.index.indexer.failures import database_error_text
 from eventstore.index.indexer.indexer import End, Indexer
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.leases import Leased
@@ -29,7 +28,7 @@ from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.throughput import IndexerStatus, Meter
 from eventstore.index.indexer.topic_watch import Watch
 from eventstore.index.lookup import progress
-from eventstore.index.tables.database import lacks_tables, opened_file, require_same_file
+from eventstore.index.tables.database import database_error_text, lacks_tables, opened_file, require_same_file
 from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce
 from eventstore.model.events import Topic

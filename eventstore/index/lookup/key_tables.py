@@ -42,11 +42,12 @@ def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newe
         f"SELECT hash, partition_id, ordinal FROM {table} WHERE segment IN {sql.in_list()} AND hash = %s "
         f"AND partition_id IN {sql.in_list()} ORDER BY {order} LIMIT %s"
     )
-    parts, found = by_age(every_number()), list[Place]()
-    for numbers in reversed(parts) if newest_first else parts:
-        parameters = [sql.as_list(numbers), hash, sql.as_list(partitions), limit - len(found)]
-        found += [Place(*row) for row in sql.query(statement, parameters)]
-    return found
+    found: list[list[Place]] = []
+    for numbers in reversed(by_age(every_number())):
+        rows = sql.query(statement, [sql.as_list(numbers), hash, sql.as_list(partitions), limit])
+        found.append([Place(*row) for row in rows])
+    together = [place for part in (found if newest_first else reversed(found)) for place in part]
+    return list(dict.fromkeys(together))[:limit]  # a key that was moved between two statements is in both
 
 
 def places_of_each(table: str, hashes: Sequence[int], *, limit: int) -> list[Place]:

@@ -68,7 +68,7 @@ def pointers_by_place(places: Sequence[PlaceOf]) -> dict[PlaceOf, Pointer]:
 
 
 def with_hash_of_kind(table: str, hash: int, *, derived: bool) -> list[Pointer]:
-    """Return the candidates for a text, first indexed first, at most ``MOST_CANDIDATES``. The caller compares the text.
+    """Return the candidates for a text, in the order of ``places``, at most ``MOST_CANDIDATES``. The caller compares the text.
 
     Originals and copies are limited separately, so that no number of copies hides an original.
     """

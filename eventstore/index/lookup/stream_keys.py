@@ -160,7 +160,7 @@ class _Walk:
 def _walked(walks: Sequence[_Walk], sign: str, limit: int, order: str) -> dict[int, list[int]]:
     """Walk until each stream has given ``limit`` ordinals, or has no more: a statement for each hundred streams and range.
 
-    What a stream has given is not asked for again: keys may have been moved from one range to another since.
+    What a stream has given is not asked for again. Keys never move from one range to another, as each has whole groups.
     """
     found: dict[int, list[int]] = {walk.stream: [] for walk in walks}
     while walks:

@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 
 from eventstore.index.indexer import leases
 from eventstore.index.models import IndexedPartition
+from eventstore.index.segments.holding import hold
 from eventstore.index.segments.numbers import numbers_of
 from eventstore.index.tables import sql
 from eventstore.index.tables.database import atomic, connection
@@ -98,7 +99,8 @@ def _remove_keys(table: str, columns: Sequence[str], is_its_own: str, number: in
         )
         upto = f" AND ({names}) <= ({marks})" if last else ""
         statement = f"DELETE FROM {table} WHERE {behind}{upto} AND {is_its_own}"
-        if pacer.piece(statement, [number, *after, *(last[0] if last else ()), partition]) is None:
+        parameters = [number, *after, *(last[0] if last else ()), partition]
+        if pacer.piece(statement, parameters, of_keys=True) is None:
             return False
         if not last:
             return True
@@ -133,8 +135,9 @@ class _Pacer:
             if not removed:
                 return removed is not None
 
-    def piece(self, statement: str, parameters: Sequence[Any]) -> int | None:
-        """Run the statement once, and return how many rows it removed; ``None`` if it was stopped."""
+    def piece(self, statement: str, parameters: Sequence[Any], *, of_keys: bool = False) -> int | None:
+        """Run the statement once, and return how many rows it removed; ``None`` if it was stopped. ``of_keys``: of rows that
+        somebody may move to another segment."""
         if self.stop.is_set():
             return None
         if time.monotonic() >= self._renew_at:
@@ -142,6 +145,8 @@ class _Pacer:
             self._renew_at = time.monotonic() + leases.LEASE.total_seconds() / 4
         begun = time.monotonic()
         with atomic(), connection().cursor() as cursor:
+            if of_keys:
+                hold()
             cursor.execute(statement, parameters)
             removed = int(cursor.rowcount)
         if removed:

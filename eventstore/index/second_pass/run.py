@@ -17,13 +17,13 @@ from django.db import DatabaseError, connections
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.index.indexer import leases
-from eventstore.index.indexer.failures import database_error_text, error_text
+from eventstore.index.indexer.failures import error_text
 from eventstore.index.indexer.lease_owner import new_owner, words_for
 from eventstore.index.models import IndexedPartition
 from eventstore.index.second_pass.noting import note_done, note_moved, note_trouble
 from eventstore.index.second_pass.pieces import Passed, pass_piece
 from eventstore.index.second_pass.rereading import Rereader, Stopped, require_same_log
-from eventstore.index.tables.database import lacks_tables, opened_file, require_same_file
+from eventstore.index.tables.database import database_error_text, lacks_tables, opened_file, require_same_file
 from eventstore.index.tables.declared import UNKNOWN, Declaration, declaration_by, to_pass
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.partition import CheckpointMoved

@@ -5,25 +5,34 @@ killed at any moment, and whoever comes next goes on. Keys are moved in their or
 pages, and empties those of the segments one after the other.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+from django.db import DatabaseError, connections
 
 from eventstore.index.models import MergingRow
 from eventstore.index.segments.holding import claim, wait_for_writers
 from eventstore.index.segments.numbers import GROUP, MOST_GROUPS, group_number
 from eventstore.index.tables import sql
-from eventstore.index.tables.database import atomic, connection
+from eventstore.index.tables.database import atomic, connection, database_error_text, is_held, lacks_tables
+from eventstore.model.errors import ToldOnce
+
+log = logging.getLogger(__name__)
 
 BEHIND = 24
-"""Segments that have to be begun behind a group before it is merged. Whoever writes may know the number of events of some
-seconds ago, so that the newest keys lie in a segment before the newest one."""
+"""Segments that have to be begun behind a group before it is merged. A writer counts events every 5 seconds. So it never
+writes into a group that is merged, unless it is paused in a batch (``wait_for_writers``)."""
 KEYS = 10_000
 """Most keys of a piece."""
 REST = 1.0
 """For how many times as long as a piece took the next one waits."""
-LATER, MUCH_LATER = 1.0, 60.0
-"""Seconds until the next piece while events wait, and until the next look where nothing is to be merged."""
+SOON, LATER, MUCH_LATER = 0.1, 1.0, 60.0
+"""Seconds until the next piece where a batch waits to be written, while a partition is late, and until the next look where
+nothing is to be merged."""
+HELD = 10.0
+"""Seconds until the next try where another transaction keeps a lock that is needed."""
 
 _COLUMNS = {
     "index_idkey": ("hash", "partition_id", "ordinal"),
@@ -37,24 +46,40 @@ class Merging:
 
     def __init__(self, owner: str) -> None:
         self.owner, self.due = owner, 0.0
+        self._told = ToldOnce(log, "Merging segments")
 
-    def step(self) -> None:
-        """Merge a piece if there is one. Call it while no event waits."""
+    def step(self, *, late: bool = False, waits: bool = False) -> None:
+        """Merge a piece if there is one, unless events are to be written first: a partition is ``late``, or a batch ``waits``.
+
+        An error of the database is logged once, and waited out. Raises the ``DatabaseError`` if tables are missing.
+        """
+        if late or waits:
+            self.due = time.monotonic() + (LATER if late else SOON)
+            return
         begun = time.monotonic()
-        self.wait()  # should it fail
-        moved = merge_piece(self.owner)
+        try:
+            moved = merge_piece(self.owner)
+        except DatabaseError as error:
+            self._failed(error)
+            return
+        self._told.over()
         now = time.monotonic()
         self.due = now + (MUCH_LATER if moved is None else REST * (now - begun))
 
-    def wait(self) -> None:
-        """Let events be written first."""
-        self.due = time.monotonic() + LATER
+    def _failed(self, error: DatabaseError) -> None:
+        if lacks_tables(error):
+            raise error
+        self.due = time.monotonic() + HELD
+        connections.close_all()
+        if not is_held(error):  # that is no trouble: somebody writes for long, or hangs
+            self._told.tell(f"trying again: {database_error_text(error)}")
 
 
 def merge_piece(owner: str, most: int = KEYS) -> int | None:
-    """Move some keys of the next full group, at most ``most``, in one transaction. Return how many; 0 for the end of a group.
+    """Move some keys of the next full group, at most ``most``, in one transaction. Return how many.
 
-    ``None`` if no group is full, or another one merges.
+    0 if none was left, so that the group counts as merged now. ``None`` if no group is full, or another one
+    merges. Raises an error that ``is_held`` if another one changes keys for long, or writes.
     """
     first = next_group()
     if first is None:
@@ -135,16 +160,11 @@ def _moved(owner: str, first: int, table: str, piece: _Piece) -> int | None:
 def _finished(owner: str, first: int) -> int | None:
     """Note that the group is merged, unless keys of it have come meanwhile."""
     if sql.postgres():
-        wait_for_writers()
-    segments = sql.as_list(range(first, first + GROUP))
+        wait_for_writers(limited=True)
+    segments = range(first, first + GROUP)
     with atomic():
         if not claim(owner, first):
             return None
-        left = [
-            row
-            for table in _COLUMNS
-            for row in sql.query(f"SELECT 1 FROM {table} WHERE segment IN {sql.in_list()} LIMIT 1", [segments])
-        ]
-        if not left:
+        if all(_next_piece(table, segments, GROUP) is None for table in _COLUMNS):
             MergingRow.objects.update(merged_to=first + GROUP)
     return 0

@@ -20,7 +20,7 @@ SHORT = 128
 """So many groups have numbers that SQLite keeps in one byte: those of 200 million events."""
 _FIRST, _FIRST_LONG = -SHORT, -(1 << 15)
 MOST_GROUPS = (1 << 15) - SHORT
-"""Groups that can be merged: fifty thousand million events. The numbers of all take two bytes at most, as a segment's does."""
+"""Groups that can be merged: fifty thousand million events. The numbers of all take two bytes at most."""
 
 
 def group_number(group: int) -> int:
@@ -37,11 +37,14 @@ def segments_under(number: int) -> range:
 
 
 def by_age(numbers: Sequence[int]) -> list[list[int]]:
-    """Return these numbers in parts, older ones first. In each part, an order by number is one by age."""
-    of_long = [number for number in numbers if number < _FIRST]
-    if not of_long:
+    """Return these numbers in one part, or two, older ones first. In each part, an order by number is one by age.
+
+    Ask for the newer part first: keys are only ever moved to the same part, or to the older one.
+    """
+    if all(number >= _FIRST for number in numbers):
         return [list(numbers)]
-    return [[number for number in numbers if _FIRST <= number < 0], of_long, [number for number in numbers if number >= 0]]
+    older = [number for number in numbers if _FIRST <= number < 0]
+    return [older, [number for number in numbers if not _FIRST <= number < 0]]
 
 
 @asked_once

@@ -3,7 +3,7 @@
 The router finds the database of a model by the app label. Raw SQL and transactions have no model, so they come here.
 """
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventstore.config.commands import migrate_command
@@ -13,6 +13,8 @@ from eventstore.model.errors import IndexReplaced
 ALIAS = "index"
 WRITER_CACHE_KB = 64 * 1024
 _TEXTS_OF_SQLITE = ("no such table", "no such column", "has no column named")
+_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for a lock that was not got in time."""
 _CODES_OF_POSTGRESQL = frozenset({"42P01", "42703"})
 """Undefined table and undefined column. Both databases raise these kinds of errors for other reasons as well."""
 
@@ -43,6 +45,17 @@ def lacks_tables(error: DatabaseError) -> bool:
     """Return whether the error was raised because a database was not migrated."""
     code = getattr(error.__cause__, "sqlstate", None)
     return code in _CODES_OF_POSTGRESQL or any(words in str(error) for words in _TEXTS_OF_SQLITE)
+
+
+def is_held(error: DatabaseError) -> bool:
+    """Return whether the error was raised because another transaction kept a lock on PostgreSQL for too long."""
+    return getattr(error.__cause__, "sqlstate", None) == _NOT_AVAILABLE
+
+
+def database_error_text(error: DatabaseError) -> str:
+    """Return what is wrong with the database. Only an ``OperationalError`` is quoted: other errors may hold a value."""
+    kind = type(error).__name__
+    return f"{kind}: {str(error).partition(chr(10))[0][:200]}" if isinstance(error, OperationalError) else kind
 
 
 def file_identity() -> tuple[int, int] | None:

@@ -157,7 +157,7 @@ def query(statement: str, parameters: Sequence[Any]) -> list[Any]:
 
 
 def query_in_pieces(statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
-    """Yield the rows of a query that returns very many, some at a time."""
+    """Yield the rows of a query that returns very many, some at a time. On PostgreSQL, the client has fetched all by then."""
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         while rows := cursor.fetchmany(ROWS_AT_ONCE):

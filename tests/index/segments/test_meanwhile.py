@@ -4,28 +4,21 @@ import random
 import threading
 
 import pytest
-from django.db import connections
 
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.forgotten.memory import remember
 from eventstore.forgotten.models import ForgottenRow
 from eventstore.index.check import keys
-from eventstore.index.indexer.indexer import Indexer
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import BlockRow, IdKey, IndexedPartition, LinkKey, MergingRow, SeenFilter, StreamKey, StreamRow
 from eventstore.index.rebuild import remove_old as removing
 from eventstore.index.rebuild.remove_old import abandon
 from eventstore.index.rebuild.run import remove_old
-from eventstore.index.segments import merging
-from eventstore.index.segments.holding import hold
 from eventstore.index.segments.merging import merge_piece
 from eventstore.index.segments.numbers import merged_to, segments_under
 from eventstore.index.tables.blocks import FULL
-from eventstore.index.tables.database import atomic
 from eventstore.index.writing.forgetting import remove_values
 from eventstore.index.writing.partition import Memory
-from tests.contract.helpers import soon
-from tests.index.running_indexers import indexed, running
 from tests.index.second_pass.declaring import declaring, differences, found, index, pass_over, pass_some, publish, values
 from tests.index.segments.material import (
     KEY_TABLES,
@@ -40,7 +33,6 @@ from tests.index.segments.material import (
     opened,
     write_some,
 )
-from tests.index.written import together
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 NOW, ONE_VALUE = declaring(number="number", city="city"), declaring(number="number")
@@ -180,53 +172,21 @@ def test_what_is_left_of_an_old_build_is_removed_wherever_it_is(
     assert (IdKey.objects.count(), merges_that_are_due()) == (len(kept), 0)
 
 
-@pytest.mark.postgres
-def test_no_key_is_moved_while_somebody_changes_keys(index_on_postgres: str, chance: random.Random) -> None:
-    filled(chance)
-    held, moved = threading.Event(), threading.Event()
-    seen: list[bool] = []
+def test_the_check_finds_no_difference_where_values_are_forgotten_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "WORTH_READING", 1)
+    storage, read = DatabaseStorage(), keys._read
+    publish(storage, range(70))
+    index(storage, NOW, batch=4)
+    merge_all()
+    forgetting = iter(["p1"])
 
-    def change() -> None:
-        with atomic():
-            hold()
-            held.set()
-            seen.append(moved.wait(0.3))
+    def forgetting_then(partition: int, group: int, first: int) -> keys._Group:
+        found = read(partition, group, first)
+        for person in forgetting:
+            remember("patient", person)
+            assert remove_values("patient", person, lambda events: None).values
+        return found
 
-    def move() -> None:
-        assert held.wait(20)
-        assert merge_piece("one")
-        moved.set()
-        connections.close_all()
-
-    assert together(change, move) == []
-    assert seen == [False]
-
-
-def test_an_indexer_merges_once_it_has_caught_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = DatabaseStorage()
-    publish(storage, range(90))
-    monkeypatch.setattr(merging, "MUCH_LATER", 0.05)
-    monkeypatch.setattr(merging, "LATER", 0.05)
-    with running(storage, batch=4):
-        assert soon(lambda: merged_to() > 0 and merges_that_are_due() == 0)
-    assert indexed("patients") == 90
-
-
-def test_an_indexer_does_not_merge_while_a_partition_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = DatabaseStorage()
-    publish(storage, range(90))
-    index(storage, declaring(), batch=4)
-    monkeypatch.setattr(Indexer, "late", lambda self: ["a partition"])
-    monkeypatch.setattr(merging, "LATER", 0.05)
-    rounds = threading.Semaphore(0)
-    wait = merging.Merging.wait
-
-    def waited(self: merging.Merging) -> None:
-        rounds.release()
-        wait(self)
-
-    monkeypatch.setattr(merging.Merging, "wait", waited)
-    with running(storage):
-        for _ in range(5):
-            assert rounds.acquire(timeout=20)
-    assert merged_to() == 0
+    monkeypatch.setattr(keys, "_read", forgetting_then)
+    assert differences(storage, NOW) == []
+    assert not list(forgetting)
