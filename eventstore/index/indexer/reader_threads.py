@@ -119,10 +119,12 @@ class Readers:
             opened = assigned.open(self.storage, self.memory, self._ways)
             opened.told = opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
         limit = self._limit(opened)
-        for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT):
-            self._draft(opened, piece)
-            self._note_found(opened)
-        self._found[threading.get_ident()] = 0
+        try:
+            for piece in opened.pieces(limit, 0.0 if assigned.pause else BUSY_WAIT):
+                self._draft(opened, piece)
+                self._note_found(opened)
+        finally:
+            self._found[threading.get_ident()] = 0
         prepared = opened.drafter.taken()
         if prepared is None:
             pause = assigned.backoff_idle()

@@ -34,7 +34,7 @@ RESTART_SECONDS, LONGEST_RESTART = 2.0, 300.0
 PROVEN = 20
 """Batches after which a process has shown that it can live."""
 IDLE_SECONDS = 30.0
-"""A process without a reader ends after this time: it takes some 70 MB."""
+"""A process without a reader ends after this time: it takes 70 to 160 MB."""
 
 
 class ProcessGone(EventStoreError):

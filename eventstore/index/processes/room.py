@@ -5,7 +5,7 @@ from pathlib import Path
 
 GROUPS = Path("/sys/fs/cgroup")
 ENOUGH_MEMORY = 400_000_000
-"""Bytes of a control group's limit from which on there is room for a second process of some 70 MB."""
+"""Bytes of a control group's limit from which on there is room for a second process of 70 to 160 MB."""
 
 
 def default_processes() -> int:

@@ -129,6 +129,8 @@ class Gathering:
         while len(parts.tokens) < MOST_IN_A_PIECE and self._has_room():
             before = len(parts.tokens)
             wanted = min(BETWEEN_LOOKS if self._first else 1, self._left, MOST_IN_A_PIECE - before)
+            if self._room <= 0:
+                wanted = min(wanted, len(self._held))  # what is held is dealt with, and nothing more is taken
             try:
                 goes_on = self._take(parts, wanted, self._patience())
             finally:
