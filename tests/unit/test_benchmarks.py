@@ -1,7 +1,9 @@
 """Which benchmarks ``make bench`` runs: those that measure something, and no module that only helps them."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,14 @@ def test_what_is_none_is_refused_with_those_there_are(tmp_path: Path, name: str)
     assert code != 0
     assert "running -m" not in said
     assert "import" in said
+
+
+def test_each_benchmark_is_imported_without_the_settings_of_django() -> None:
+    programs = [path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()]
+    assert "tail" in programs
+    lines = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module('benchmarks.' + name)"
+    outside = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    subprocess.run([sys.executable, "-c", lines, *programs], cwd=ROOT, env=outside, check=True)
 
 
 def test_slower_is_more_time_or_less_a_second() -> None:
