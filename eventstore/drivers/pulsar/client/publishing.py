@@ -9,11 +9,13 @@ chunks, and a producer that chunks cannot batch.
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from itertools import count, groupby
 from typing import Any
 
+import _pulsar
 import pulsar
 
 from eventstore.drivers.pulsar.access.needs import publishing
@@ -124,13 +126,8 @@ class _Call:
             self._answers.append(True)
 
         try:
-            producer.send_async(
-                message.payload,
-                answered,
-                properties=dict(message.properties) or None,
-                partition_key=message.key,
-                event_timestamp=_milliseconds(message),
-            )
+            built = client_message(message.payload, message.properties, message.key or None, message.event_time)
+            producer._producer.send_async(built, answered)
             self._sent += 1
         except pulsar.PulsarException as error:
             self._failures.append(type(error).__name__)
@@ -168,8 +165,7 @@ class _Call:
 def size_of(message: NewMessage) -> int:
     """Return the bytes of payload, key and properties. Raises ``InvalidMessage`` for what Pulsar cannot hold."""
     try:
-        size = sum(len(name.encode()) + len(value.encode()) for name, value in message.properties.items())
-        size += len((message.key or "").encode())
+        size = len("".join((*message.properties, *message.properties.values(), message.key or "")).encode())
     except UnicodeEncodeError as error:
         raise InvalidMessage("A key or property holds half a character (a lone surrogate): leave it out.") from error
     if size > CHUNKED_FROM:
@@ -199,11 +195,32 @@ def _settings(mode: SendMode) -> dict[str, Any]:
     return settings
 
 
-def _milliseconds(message: NewMessage) -> int | None:
-    if message.event_time is None:
-        return None
-    # Integers only: a float would lose the last millisecond of some instants.
-    since = message.event_time - EPOCH
+def client_message(
+    payload: bytes | None,
+    properties: Mapping[str, str],
+    key: str | None,
+    event_time: datetime | None,
+    ordering_key: str | None = None,
+) -> Any:
+    """Return the client's own message; without a payload one that deletes its key. The client's Python wrapper would check
+    each part again, which takes a third of the time."""
+    builder = _pulsar.MessageBuilder()
+    if payload is None:
+        builder.set_null_value()
+    else:
+        builder.content(payload)
+    builder.properties(dict(properties))
+    if key is not None:
+        builder.partition_key(key)
+    if ordering_key is not None:
+        builder.ordering_key(ordering_key)
+    if event_time is not None:
+        builder.event_timestamp(_milliseconds(event_time))
+    return builder.build()
+
+
+def _milliseconds(when: datetime) -> int:
+    since = when - EPOCH  # integers only: a float would lose the last millisecond of some instants
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
