@@ -51,6 +51,8 @@ UNUSED_FIXTURES = {
 }
 """pytest-django's for what no test here has: Django's test classes, sites, a live server and some marks. To find out so before
 each of ten thousand tests took a tenth of the processor time of quick unit tests."""
+EVERYTHING = "not soak"
+"""The marks of ``make test``. Its tests need every server, and most of them within the first minute."""
 NEW_OBJECTS = 10_000
 """So many make Python look for cycles that are garbage, instead of 700. A serving process has 20,000."""
 
@@ -87,7 +89,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
-    """The workers are forked, where that can be done, from a process that imports the tests for all of them."""
+    """The workers are forked, where that can be done, from a process that imports the tests for all of them.
+
+    Meanwhile the servers start that they will ask for: a processor has nothing else to do.
+    """
+    if config.option.markexpr == EVERYTHING and config.args_source is config.ArgsSource.TESTPATHS:
+        config.stash[OWNED].start_all()
     if sys.platform == "linux":
         gateway_io.Popen2IOMaster = forking(config.invocation_params.args, dict(os.environ))  # type: ignore[misc, assignment]
 

@@ -1,4 +1,5 @@
-"""The servers that all tests of a run share: Pulsar brokers and one PostgreSQL. Each is started when a test first needs it.
+"""The servers that all tests of a run share: Pulsar brokers and one PostgreSQL. Each is started when a test first needs it, or
+with the run where all will be needed.
 
 The process that the run was started as owns them: pytest itself, or with pytest-xdist the controller, which outlives its
 workers. A worker asks the owner for an address over a Unix socket. The owner ends the servers when the run ends. If the owner
@@ -7,7 +8,7 @@ is killed, the servers end by themselves.
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Client, Listener
@@ -70,6 +71,15 @@ class RunServers:
                 except PROBLEMS as problem:
                     self._known[name] = problem
         return _address(self._known[name])
+
+    def start_all(self) -> None:
+        """Begin to start each of them, whoever asks first. Returns at once; what fails is told to whoever asks."""
+        for name in STARTS:
+            threading.Thread(target=self._try, args=(name,), name=f"start {name}", daemon=True).start()
+
+    def _try(self, name: str) -> None:
+        with suppress(*PROBLEMS):
+            self.find(name)
 
     def socket(self) -> str:
         """The path of a socket for ``finder``, by which other processes of this user find the servers until ``end``."""

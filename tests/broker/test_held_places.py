@@ -1,6 +1,6 @@
 """Whether copies that were on their way can have come and gone, by what a broker tells once it let go of their topic."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -89,6 +89,7 @@ def test_what_had_sent_nothing_goes_on_where_the_broker_was_killed_and_has_begun
     replay, redrive = _replay_begun(storage, source, replayed), _redrive_begun(storage, redriven)
     broker.kill()
     broker.start()
+    assert eventually(lambda: _has_its_ledgers(storage, [source, replayed, letters, redriven]))
     for topic_name, notes in ((replayed, replay), (redriven, redrive)):
         assert not _is_at_its_beginning(storage, topic_name, notes.checkpoint), "nothing tells it from one with copies gone"
     assert replaying.run(storage, replaying.order_of(storage, [source], replayed), replay).sent == 3
@@ -141,6 +142,14 @@ def test_what_was_acknowledged_may_be_gone(storage: PulsarStorage, target: MakeT
     _unload(admin, name)
     assert not storage.copying.is_held(name, 0, start.held)
     assert not storage.copying.is_held(name, 0, ())
+
+
+def _has_its_ledgers(storage: PulsarStorage, topics: Sequence[str]) -> bool:
+    """A broker that was killed is healthy a moment before it gets at what it wrote."""
+    try:
+        return all(storage.log.ends(topic) for topic in topics)
+    except StoreUnreachable:
+        return False
 
 
 def _until_done(

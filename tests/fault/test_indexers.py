@@ -12,9 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -80,6 +80,17 @@ class Indexers:
             os.kill(chance.choice(reading), signal.SIGKILL)
         return bool(reading)
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Nothing is indexed in the block, so that all that is published in it is still to be indexed at its end."""
+        for process in self.running.values():
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in self.running.values():
+                process.send_signal(signal.SIGCONT)
+
     def all_run(self) -> bool:
         return all(process.poll() is None for process in self.running.values())
 
@@ -144,7 +155,8 @@ def test_killed_indexers_leave_no_trace(
         for kill, piece in enumerate(pieces[:-1]):
             broker.wait()  # nothing can be published while it is away
             before = _indexed(name)
-            _publish(storage, name, piece)
+            with processes.standing_still():
+                _publish(storage, name, piece)
             if kill == restart_at:
                 broker.begin()
             _until(partial(_has_advanced, name, before, processes), "an indexer goes on")

@@ -37,6 +37,7 @@ from tests.run_servers import NotAvailable
 
 HEARD = 'eventdesk_hints_total{{fate="heard",process="{}"}}'
 UNAVAILABLE = 'eventdesk_redis_unavailable{{process="{}"}}'
+LISTENING = """EVAL "return redis.call('PUBSUB', 'NUMSUB', 'eventdesk.__group__hints')[2]" 0"""
 TOPIC, PARTITIONS, KEYS = "documents", 4, 40
 ALIASES = {"default": "DATABASE_URL", "index": "INDEX_DATABASE_URL", "store": "STORE_DATABASE_URL"}
 
@@ -209,6 +210,8 @@ def assert_replayed(desk: Installation, storage: Storage, job: Job, to_copy: dic
 def assert_hints(desk: Installation, viewers: Viewers) -> None:
     """Redis, killed again and again, takes hints: both web processes hear that a token is revoked, and close its sockets."""
     names = ("web-1", "web-2")
+    # A process learns within seconds that the Redis which was killed last is gone, and hears nothing until then.
+    desk.wait(lambda: desk.redis.ask(LISTENING) == f":{len(names)}", "both listen to the Redis that runs")
     desk.wait(lambda: not any(desk.metrics(name)[UNAVAILABLE.format(name)] for name in names), "Redis answers")
     before = {name: desk.metrics(name)[HEARD.format(name)] for name in names}
     desk.manage("revoke_token", "follower")

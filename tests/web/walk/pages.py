@@ -4,6 +4,7 @@ hold."""
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
@@ -97,7 +98,7 @@ class Answer:
         """Where it redirects to; empty if it does not."""
         return next((line.partition(": ")[2] for line in self.headers.split("\n") if line.startswith("Location: ")), "")
 
-    @property
+    @cached_property
     def found(self) -> Found:
         found = Found()
         if "<" in self.body:
