@@ -38,8 +38,8 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 # Not compiled: that takes as long as all the rest, and most of it is never imported.
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(with_pip)
-	@sh scripts/install_side_by_side.sh $(BIN)/python requirements.txt requirements-dev.txt 2>/dev/null || true
-	$(BIN)/python -m pip install --disable-pip-version-check -q --no-compile -r requirements-dev.txt
+	@sh scripts/install_side_by_side.sh $(BIN)/python requirements.txt requirements-dev.txt 2>/dev/null || \
+		$(BIN)/python -m pip install --disable-pip-version-check -q --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
 
 install: $(VENV)/.installed

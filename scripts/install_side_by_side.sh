@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what these files pin, four packages at a time: pip asks the registry for one after another, and a processor waits.
-# Usage: install_side_by_side.sh PYTHON FILE... What could not be installed is left to who installs the files as they are.
+# Usage: install_side_by_side.sh PYTHON FILE... Succeeds if all of it is there and nothing that it needs is missing. If not, that
+# is left to who installs the files as they are.
 python=$1
 shift
 installing=
@@ -13,4 +14,10 @@ for part in 0 1 2 3; do
     "$python" -m pip install --disable-pip-version-check -q --no-compile --no-deps $wanted >/dev/null 2>&1 &
     installing="$installing $!"
 done
-wait
+complete=0
+for part in $installing; do
+    wait "$part" || complete=1
+done
+# Whatever is not pinned is pip's to find.
+awk '!/^(#|-r |$)/ && !/==/ { exit 1 }' "$@" || complete=1
+[ "$complete" = 0 ] && "$python" -m pip --disable-pip-version-check check >/dev/null

@@ -113,12 +113,28 @@ def test_every_pin_is_installed_once_whatever_stands_beside_it(tmp_path: Path) -
     (tmp_path / "two.txt").write_text("zope.interface==8.7\nidna==3\nDjango==5.2\ncffi==2.1.1\nh11==0.16\n")
     command = ["sh", str(ROOT / "scripts" / "install_side_by_side.sh"), "./python", "one.txt", "two.txt"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    calls = [call.split() for call in (tmp_path / "calls").read_text().splitlines()]
+    *calls, checked = [call.split() for call in (tmp_path / "calls").read_text().splitlines()]
+    assert checked[-1] == "check"
     assert len(calls) == 4
     assert all("--no-deps" in call for call in calls)
     assert sorted(word for call in calls for word in call if "==" in word) == sorted(
         ["Django==5.2", "psycopg[binary]==3.3", "zope.interface==8.7", "idna==3", "cffi==2.1.1", "h11==0.16"]
     )
+
+
+@pytest.mark.parametrize(
+    ("last", "fails_at", "installed"),
+    [("h11==0.16", "", True), ("h11>=0.16", "", False), ("h11==0.16", "cffi==2.1.1", False), ("h11==0.16", "check", False)],
+    ids=["all of it", "what is not pinned", "what was not found", "what needs something else"],
+)
+def test_what_was_installed_side_by_side_is_left_to_pip_unless_it_is_complete(
+    tmp_path: Path, last: str, fails_at: str, installed: bool
+) -> None:
+    program(tmp_path / "python", f'#!/bin/sh\ncase " $* " in *" {fails_at or "nothing"} "*) exit 1;; esac\n')
+    (tmp_path / "one.txt").write_text(f"# Of one's own.\n\nDjango==5.2\nidna==3  # for names\ncffi==2.1.1\n{last}\n")
+    (tmp_path / "two.txt").write_text("-r one.txt\nzope.interface==8.7\n")
+    command = ["sh", str(ROOT / "scripts" / "install_side_by_side.sh"), "./python", "two.txt", "one.txt"]
+    assert (subprocess.run(command, cwd=tmp_path, check=False).returncode == 0) is installed
 
 
 def test_ctrl_c_ends_what_installs(tmp_path: Path) -> None:
