@@ -148,6 +148,10 @@ class Gathering:
         """
         self._fetch(wanted, patience)
         raws, self._held = self._held, []
+        if self._next and self._goes_on_to(raws):
+            self._add(parts, raws, self._next)
+            self._next += len(raws)
+            return True
         ids = list(map(type(raws[0]).message_id, raws))
         batches = list(map(type(ids[0]).batch_index, ids))
         start = 0
@@ -160,6 +164,13 @@ class Gathering:
             self._add(parts, raws[start:end], batch)
             self._next, start = batches[end - 1] + 1, end
         return True
+
+    def _goes_on_to(self, raws: Sequence[Any]) -> bool:
+        """Return whether all of these messages go on in the entry of the last one: so many lie between that and the last of
+        these, which is asked alone.
+        """
+        id, at = raws[-1].message_id(), self._messages.positions
+        return id.batch_index() == self._next + len(raws) - 1 and (id.ledger_id(), id.entry_id()) == (at.ledger, at.entry)
 
     def _fetch(self, wanted: int, patience: int) -> None:
         """Hold so many messages, or as many as there are. Raises the client's error, ``Timeout`` among them, if there are
