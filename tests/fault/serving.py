@@ -74,9 +74,16 @@ class Serving:
             time.sleep(0.1)
 
     def child(self, word: str) -> int:
-        """Return the number of the only process of the group whose command line contains this word."""
-        (found,) = [pid for pid, command in members(self.process.pid).items() if word in command]
-        return found
+        """Return the number of the only process of the group whose command line contains this word. One that it is just
+        starting looks like it for a moment."""
+        found: list[int] = []
+
+        def only() -> bool:
+            found[:] = [pid for pid, command in members(self.process.pid).items() if word in command]
+            return len(found) == 1
+
+        self.until(only, f"one process has {word} in its command line")
+        return found[0]
 
     def ended(self) -> int:
         """Wait until it and everything it started has ended, and return its exit code."""
