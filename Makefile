@@ -2,6 +2,7 @@
 
 # python3, or the system's of the same version where that is faster. The script may be absent, or a copy that is not executable.
 PYTHON ?= $(or $(shell sh scripts/interpreter.sh 2>/dev/null),python3)
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -60,13 +61,13 @@ lint: install-dev
 # one broker and one PostgreSQL. Quick: property tests try a tenth of their examples. Check names the ten tests that
 # took longest: one that takes more than half a second is to be marked as slow, or made faster.
 check: install-dev
-	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' -n $(or $(WORKERS),3) --dist loadfile --durations 10
+	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' -n $(WORKERS) --dist loadfile --durations 10
 
 # In CI a test that fails is run once more, and both outcomes are printed: on a shared machine one of 7,000 tests that wait for
 # other processes may wait in vain, and a change is not judged by that. Here it fails at once.
 test: install-dev
 	@scripts/system_packages.sh
-	@BESIDE='$(if $(filter true,$(CI)),lint audit,lint)' exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n $(or $(WORKERS),4) --dist loadfile $(if $(filter true,$(CI)),--reruns 1 --rerun-show-tracebacks)
+	@BESIDE='$(if $(filter true,$(CI)),lint audit,lint)' exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n $(WORKERS) --dist loadfile $(if $(filter true,$(CI)),--reruns 1 --rerun-show-tracebacks)
 
 # A known vulnerability fails. That nobody could be asked does not, and is said: AUDIT=--required makes it fail as well.
 audit: install-dev
