@@ -43,8 +43,7 @@ class Group:
 
 def groups(dice: random.Random, count: int) -> list[Group]:
     """Return this many messages in groups: a usual batch, then alone, in batches, in batches by key, and in chunks."""
-    usual = [{**message(dice), "publishTime": USUAL_TIME} for _ in range(USUAL)]
-    found = [Group(messages=usual, how=dict(_HOW["batch"]))]
+    found = [Group(messages=[_usual(dice) for _ in range(USUAL)], how=dict(_HOW["batch"]))]
     left = count - USUAL
     while left > 0:
         size = min(left, dice.randrange(1, 120))
@@ -62,6 +61,14 @@ def groups(dice: random.Random, count: int) -> list[Group]:
 def publish(java: JavaProducer, topic: str, made: Sequence[Group]) -> int:
     """Publish these groups in order, and return the number of messages."""
     return sum(len(java.publish(topic, group.messages, **group.how)) for group in made)
+
+
+def _usual(dice: random.Random) -> Raw:
+    """A message that goes into a batch with others like it. The client sends one alone that is to be delivered later, and
+    begins another batch for another schema."""
+    made = {**message(dice), "publishTime": USUAL_TIME}
+    metadata = {name: value for name, value in made.pop("metadata", {}).items() if name != "schemaVersion"}
+    return {**made, "deliverAfter": None, "metadata": metadata}
 
 
 def message(dice: random.Random, *, large: bool = False) -> Raw:
