@@ -6,6 +6,7 @@ It is a thread, which no fork takes along: a process that was forked makes its o
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
@@ -14,8 +15,15 @@ from dashboard.hints.standing import Standing
 
 FINISHES_WITHIN = 1.0
 """Seconds that a command may take longer because of a hint."""
-_lock = threading.Lock()
-_carrier: Carrier | None = None
+
+
+@dataclass
+class _Own:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    carrier: Carrier | None = None
+
+
+_own = _Own()
 
 
 def listen(heard: Callable[[], object]) -> None:
@@ -34,7 +42,7 @@ def send() -> None:
 
 def standing() -> Standing | None:
     """Whether Redis answers; ``None`` where none is set up."""
-    carrier = _carrier
+    carrier = _own.carrier
     if carrier is not None:
         return carrier.seen.standing
     return Standing.NOT_KNOWN if settings.REDIS else None
@@ -42,33 +50,30 @@ def standing() -> Standing | None:
 
 def finish() -> None:
     """At the end of a command: let what it has changed be told, if that is quickly done."""
-    if _carrier is not None:
-        _carrier.finish(FINISHES_WITHIN)
+    if (carrier := _own.carrier) is not None:
+        carrier.finish(FINISHES_WITHIN)
 
 
 def close() -> None:
     """End the thread. The next use makes another."""
-    global _carrier
-    with _lock:
-        carrier, _carrier = _carrier, None
+    with _own.lock:
+        carrier, _own.carrier = _own.carrier, None
     if carrier is not None:
         carrier.close()
 
 
 def _made(heard: Callable[[], object] | None = None) -> Carrier | None:
-    global _carrier  # noqa: PLW0603 - as above
     if not settings.REDIS:
         return None
-    with _lock:
-        if _carrier is None:
-            _carrier = Carrier(settings.REDIS, heard)
-        return _carrier
+    with _own.lock:
+        if _own.carrier is None:
+            _own.carrier = Carrier(settings.REDIS, heard)
+        return _own.carrier
 
 
 def _forget() -> None:
     """In a process that was forked: the thread is the parent's, and so may be whoever had the lock."""
-    global _carrier, _lock
-    _carrier, _lock = None, threading.Lock()
+    _own.lock, _own.carrier = threading.Lock(), None
 
 
 os.register_at_fork(after_in_child=_forget)
