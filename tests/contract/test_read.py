@@ -62,6 +62,13 @@ def test_pages_forward_meet_without_gap_or_double(storage: Storage, topic: MakeT
     assert found == texts(25)
 
 
+def test_the_one_event_behind_each_position_is_read_and_behind_the_last_none(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    positions = [*append_singly(storage, name, numbered(3)), *storage.log.append(name, numbered(3))]
+    following = [storage.log.read_forward(name, 0, after=position, limit=1) for position in positions]
+    assert [[one.position for one in found] for found in following] == [*([one] for one in positions[1:]), []]
+
+
 def test_pages_backward_meet_without_gap_or_double(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     storage.log.append(name, numbered(25))

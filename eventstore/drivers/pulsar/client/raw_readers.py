@@ -161,7 +161,8 @@ def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclus
                 log.uri,
                 start,
                 start_message_id_inclusive=inclusive,
-                receiver_queue_size=max(1, queue),
+                # The broker sends the message at an excluded start too. The client drops it, and asks for no other instead.
+                receiver_queue_size=max(1, queue) + (not inclusive),
                 subscription_role_prefix=READER_NAME,
                 # Deliver what cannot be decrypted as it is. By default the client would wait for a key for ever.
                 crypto_failure_action=pulsar.ConsumerCryptoFailureAction.CONSUME,
