@@ -1,10 +1,11 @@
 """Read CloudEvents 1.0 from a message: in binary mode (attributes as properties) and as structured JSON."""
 
+from abc import ABCMeta
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from eventstore.envelope.connect import key_text
@@ -59,17 +60,19 @@ def read_binary(message: Message) -> Event | None:
     return replace(event, notes=(found.note, *event.notes)) if found.note else event
 
 
-class BinaryAttributes(Mapping[str, str]):
+class _StructMapping(type(Struct), ABCMeta):  # type: ignore[misc]  # msgspec tells no type for its own metaclass
+    """Of a struct that is a mapping."""
+
+
+class BinaryAttributes(Mapping[str, str], Struct, frozen=True, eq=False, gc=False, metaclass=_StructMapping):
     """The attributes among a message's properties, without their prefix.
 
     Most events are only indexed. Copying the attributes into a dictionary that is never read took a quarter of the time of
-    reading an event.
+    reading an event. A struct is made in a fifth of the time of an object, and the collector of cycles does not look at it:
+    a tail keeps tens of thousands.
     """
 
-    __slots__ = ("_properties",)
-
-    def __init__(self, properties: Mapping[str, str]) -> None:
-        self._properties = properties
+    _properties: Mapping[str, str]
 
     def __getitem__(self, name: str) -> str:
         return self._properties[PREFIX + name]

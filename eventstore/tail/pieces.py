@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from eventstore.envelope.contents import may_grow
 from eventstore.model.events import Event, Message
 
@@ -36,18 +38,16 @@ class EventParser:
         self.lock = threading.Lock()
 
 
-class Entry:
+class Entry(Struct, eq=False, gc=False):
     """A message in a tail. It is parsed once, when its event is first needed.
 
-    Parsing a payload with a schema may call the store's registry: see ``ask_for_schemas``.
+    Parsing a payload with a schema may call the store's registry: see ``ask_for_schemas``. The collector of cycles does not
+    look at entries: a ring has tens of thousands, and no event leads back to one.
     """
 
-    __slots__ = ("_event", "_parser", "message")
-
-    def __init__(self, message: Message, parser: EventParser) -> None:
-        self.message = message
-        self._parser = parser
-        self._event: Event | None = None
+    message: Message
+    _parser: EventParser
+    _event: Event | None = None
 
     @property
     def event(self) -> Event:

@@ -25,11 +25,14 @@ from eventstore.tail.restart_backfill import by_time, read_missed
 from eventstore.tail.ring import Ring
 from eventstore.tail.shared.readings import Readings
 from eventstore.tail.start import Places
+from eventstore.tail.watchers import Watchers
 
 logger = logging.getLogger(__name__)
 
 READ_LIMIT = 500
 WAIT = 0.5
+PATIENCE = 1.0
+"""Seconds between two looks at a quiet partition that nobody watches. Watched, it is asked about twenty times in one."""
 READY_SECONDS = 8.0
 LINGER_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -56,9 +59,7 @@ class TopicTail:
         self.holding = Holding(self)
         self.readings = Readings(log, topic.name, read, self)
         self._buffer = ReadBuffer({})
-        self._lock = threading.Lock()
-        self._watchers: set[Watcher] = set()
-        self._left_at = time.monotonic()
+        self.watchers = Watchers()
         self._last_read_at = -inf
         """When a reader last returned an event."""
         self._stop = threading.Event()
@@ -98,6 +99,7 @@ class TopicTail:
     def stop(self) -> None:
         """End the readers and tell the subscribers, which must then open another tail."""
         self._stop.set()
+        self.watchers.close()
         self._ready.release(self.topic.partitions + 1)
         self._buffer.close()
         self._forget(self)
@@ -123,8 +125,7 @@ class TopicTail:
 
     @property
     def watched(self) -> bool:
-        with self._lock:
-            return bool(self._watchers)
+        return bool(self.watchers)
 
     def read_to(self) -> tuple[int, Mapping[int, str]]:
         """Return how many events were read and, by partition, the last token. The newest may not be in the ring yet."""
@@ -132,16 +133,10 @@ class TopicTail:
 
     def join(self, watcher: Watcher) -> bool:
         """Add the watcher, unless the tail has stopped."""
-        with self._lock:
-            if self._stop.is_set():
-                return False
-            self._watchers.add(watcher)
-            return True
+        return self.watchers.join(watcher)
 
     def leave(self, watcher: Watcher) -> None:
-        with self._lock:
-            self._watchers.discard(watcher)
-            self._left_at = time.monotonic()
+        self.watchers.leave(watcher)
         self.ring.leave(watcher)
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -175,11 +170,7 @@ class TopicTail:
         self.stop()
 
     def _stop_if_abandoned(self) -> None:
-        with self._lock:
-            abandoned = not self._watchers and time.monotonic() - self._left_at > LINGER_SECONDS
-            if abandoned:
-                self._stop.set()
-        if abandoned:
+        if self.watchers.close_if_away_for(LINGER_SECONDS):
             self.stop()
 
     def _follow(self, partition: int, after: Position | Edge) -> None:
@@ -220,8 +211,11 @@ class TopicTail:
         return False
 
     def _read_until_stopped(self, reader: Reader, follower: "PartitionFollower") -> None:
+        wait, rests = WAIT, False
         while not self._stop.is_set() and follower.outages == self._outages:
-            messages = reader.read(limit=READ_LIMIT, timeout=WAIT)
+            rested = follower.rest(reader, READ_LIMIT, self._buffer.rest(), self._stop) if rests else ()
+            messages = rested or reader.read(limit=READ_LIMIT, timeout=wait)
+            rests = 0 < len(messages) < READ_LIMIT
             follower.told.over()
             self._absence.mark(follower.partition, False)
             if messages:
@@ -230,7 +224,14 @@ class TopicTail:
                 self.publish(messages)
                 if len(messages) <= FEW and self._buffer.collecting.is_crowd and gives_arrived(reader):
                     self._buffer.collecting.wait(lambda: self._collect(reader, follower))
+                    rests = False
             self._stop_if_abandoned()
+            wait = WAIT if messages or self._is_watched() else 0.0
+
+    def _is_watched(self) -> bool:
+        """Return whether somebody watches; if not, after a while."""
+        self.watchers.wait_for_one(PATIENCE)
+        return self.watched
 
     def _note_read(self) -> None:
         self._last_read_at = time.monotonic()
@@ -292,9 +293,8 @@ class TopicTail:
         self._was_away = False
 
     def _wake_everybody(self) -> None:
-        for watcher in self.watching():
+        for watcher in self.watchers.now():
             watcher.wake()
 
     def watching(self) -> Sequence[Watcher]:
-        with self._lock:
-            return list(self._watchers)
+        return self.watchers.now()

@@ -138,7 +138,9 @@ def test_a_list_that_is_made_again_asks_for_no_single_topic(
     storage.log.topics()
     asked.clear()
     assert {each.name: each.partitions for each in storage.log.topics() if each.name in made} == made
-    assert asked == ["persistent/public/default/partitioned", "persistent/public/default"]
+    assert asked[:2] == ["persistent/public/default/partitioned", "persistent/public/default"]
+    # Other tests of the same broker make topics meanwhile, which are asked for once.
+    assert not [path for path in asked if any(name in path for name in made)]
 
 
 def test_a_list_that_is_made_again_notices_more_partitions(

@@ -11,6 +11,8 @@ from eventstore.tail.restart_backfill import by_time
 BEAT = 0.1
 """Seconds between two chunks, unless a chunk is full sooner. This limits the frames per second."""
 FULL_EVENTS, FULL_BYTES = 1_000, 1024 * 1024
+READ_BEFORE = 0.02
+"""Seconds before a chunk is due when readers read what is to be in it."""
 MOST_FULL = 4
 """Full chunks that may wait to be sealed. Beyond that, the readers wait."""
 
@@ -29,6 +31,8 @@ class ReadBuffer:
         self._bytes = self._handed = self._times = 0
         """``_times``: how many times readers have handed over since the last chunk."""
         self._closed = False
+        self._due = 0.0
+        """When the next chunk is due (monotonic), unless it is full sooner."""
         self.collecting = Collecting(self._changed, MOST_FULL * FULL_EVENTS, MOST_FULL * FULL_BYTES)
 
     def add(self, messages: Sequence[Message]) -> None:
@@ -51,6 +55,11 @@ class ReadBuffer:
         with self._changed:
             return self._handed, dict(self._read_to)
 
+    def rest(self) -> float:
+        """Return for how many seconds a reader may rest that has read all there was, since nothing would be sealed sooner; 0
+        and less for not at all."""
+        return self._due - time.monotonic() - READ_BEFORE
+
     def close(self) -> None:
         """Stop sealing, and release all waiting threads."""
         with self._changed:
@@ -62,9 +71,8 @@ class ReadBuffer:
 
         The first chunk after a pause comes immediately. The next one comes a beat later, or as soon as it is full.
         """
-        due = 0.0
-        while self._wait_until(due):
-            due = time.monotonic() + BEAT
+        while self._wait_until(self._due):
+            self._due = time.monotonic() + BEAT
             messages = self._take(self.collecting.collect())
             self.collecting.settle()
             if messages:

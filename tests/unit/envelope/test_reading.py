@@ -1,6 +1,7 @@
 """CloudEvents read from messages: binary mode, structured JSON, and what fits no envelope."""
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +73,8 @@ def test_attributes_are_the_same_one_by_one_and_all_at_once() -> None:
         dict(attributes.items()) == {name: attributes[name] for name in attributes} == {"id": "1", "urgent": "true", "": "z"}
     )
     assert len(attributes) == len(attributes.items()) == 3
+    assert attributes == {"id": "1", "urgent": "true", "": "z"} != {"id": "1"}
+    assert isinstance(attributes, Mapping)
 
 
 def test_half_a_surrogate_pair_is_data_like_any_other_but_no_part_of_an_envelope() -> None:

@@ -25,6 +25,8 @@ class Faulty(DatabaseLog):
         self.may_open.set()
         self.may_answer.set()
         self.answers = True
+        self.waits: list[float] = []
+        """How long readers were to wait for an event."""
 
     def open_reader(self, topic: str, partition: int, *, after: Any) -> Reader:
         self.opened += 1
@@ -35,6 +37,7 @@ class Faulty(DatabaseLog):
 
         def reading(*, limit: int, timeout: float) -> Sequence[Message]:
             self._fail_where_broken(partition)
+            self.waits.append(timeout)
             return read(limit=limit, timeout=min(timeout, 0.02))
 
         reader.read = reading  # type: ignore[method-assign]

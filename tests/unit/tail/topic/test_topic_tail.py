@@ -150,7 +150,7 @@ def test_a_tail_stops_a_while_after_its_last_subscriber_has_gone(
     first, second = (hub.open([topic], Start(), lambda: None) for _ in range(2))
     (tail,) = first.tails
     first.close()
-    tail._left_at -= 2 * topic_tail.LINGER_SECONDS
+    tail.watchers.left_at -= 2 * topic_tail.LINGER_SECONDS
     time.sleep(0.2)
     assert not tail.stopped, "somebody watches still"
     monkeypatch.setattr(topic_tail, "LINGER_SECONDS", 0.1)
@@ -175,6 +175,36 @@ def test_a_subscriber_that_comes_soon_after_the_last_has_gone_finds_the_same_rea
     assert log.opened == opened
     log.append(topic.name, [NewMessage(payload=b"1", key="k")])
     assert soon(lambda: again.take().counts.published == 1)
+
+
+def test_readers_wait_at_a_quiet_store_only_while_somebody_watches(
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_tail, "PATIENCE", 0.02)
+    subscriber = hub.open([topic], Start(), lambda: None)
+    (tail,) = subscriber.tails
+    log.waits.clear()
+    assert soon(lambda: len(log.waits) > 10)
+    assert min(log.waits) > 0
+    subscriber.close()
+    assert soon(lambda: log.waits[-4:] == [0] * 4)
+    monkeypatch.setattr(topic_tail, "PATIENCE", 30.0)
+    time.sleep(0.1)
+    log.waits.clear()
+    assert hub.open([topic], Start(), lambda: None).tails[0] is tail
+    assert soon(lambda: min(log.waits[-4:], default=0.0) > 0), "whoever comes is not waited for"
+
+
+def test_a_tail_that_nobody_watches_takes_what_comes_all_the_same(
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_tail, "PATIENCE", 0.02)
+    subscriber = hub.open([topic], Start(), lambda: None)
+    (tail,) = subscriber.tails
+    subscriber.close()
+    assert soon(lambda: log.waits[-4:] == [0] * 4)
+    log.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(2_000)])
+    assert soon(lambda: tail.ring.events == 2_000)
 
 
 def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
