@@ -57,7 +57,7 @@ lint: install-dev
 	$(BIN)/lint-imports
 
 # A worker runs a file at a time, so that the file's tests share its fixtures; the longest file comes first (tests/scheduling.py).
-# Tests wait for processes and other threads now and then, and there are more workers than two processors (WORKERS=…). All share
+# Tests wait for processes and other threads now and then, so there are more workers than processors (WORKERS=…). All share
 # one broker and one PostgreSQL. Quick: property tests try a tenth of their examples. Check names the ten tests that
 # took longest: one that takes more than half a second is to be marked as slow, or made faster.
 check: install-dev

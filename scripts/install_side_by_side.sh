@@ -15,6 +15,8 @@ for part in 0 1 2 3; do
     installing="$installing $!"
 done
 complete=0
+# Two versions of one package: pip refuses that, and says so.
+[ -z "$(echo "$pins" | sed 's/\[[^]]*\]//; s/==.*//' | tr '[:upper:]' '[:lower:]' | sort | uniq -d)" ] || complete=1
 for part in $installing; do
     wait "$part" || complete=1
 done

@@ -118,7 +118,7 @@ TOGETHER = {
 GROUPS = {file: what for what, files in TOGETHER.items() for file in files}
 SECONDS_OF_A_TEST = 0.1
 COMPUTING = ("tests/index/", "tests/jobs/", "tests/unit/", "tests/web/test_")
-"""How the paths of files begin that use the processor of their worker nearly all the time."""
+"""Beginnings of the paths of files that keep a processor busy nearly all the time."""
 
 
 class LongestFirst(LoadFileScheduling):  # type: ignore[misc]

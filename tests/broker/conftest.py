@@ -1,7 +1,8 @@
 """What the tests of the real broker share: a storage, the bare client, and topics of their own."""
 
+import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -9,9 +10,13 @@ import pulsar
 import pytest
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
+from eventstore.model.errors import StoreUnreachable
 from tests.namespaces import Broker, own_namespace
 
+T = TypeVar("T")
 MakeTopic = Callable[..., str]
+PATIENCE = 30
+"""Seconds."""
 
 
 def storage_of(broker: Broker, **settings: Any) -> PulsarStorage:
@@ -59,9 +64,23 @@ def topic(storage: PulsarStorage) -> MakeTopic:
     """Creates a topic that no other test has, and returns its canonical name."""
 
     def make(*, partitions: int = 1) -> str:
-        return storage.log.create_topic(f"broker-{uuid4().hex}", partitions=partitions).name
+        name = f"broker-{uuid4().hex}"
+        return patiently(lambda: storage.log.create_topic(name, partitions=partitions)).name
 
     return make
+
+
+def patiently(make: Callable[[], T]) -> T:
+    """Make something in the store, again and again while it says that it is away.
+
+    Some seconds after it was killed, a broker may lose sight of its bookie again, for five seconds (4.0.8, on a busy machine).
+    """
+    for _ in range(PATIENCE):
+        try:
+            return make()
+        except StoreUnreachable:
+            time.sleep(1.0)
+    return make()
 
 
 def publish_batch(client: Any, topic: str, payloads: list[bytes]) -> None:

@@ -19,7 +19,7 @@ from eventstore.replays.order import REPLAY_ID
 from eventstore.replays.sending.state import State as ReplayState
 from scripts.local_pulsar import LocalPulsar
 from tests import redriving, replaying
-from tests.broker.conftest import MakeTopic
+from tests.broker.conftest import MakeTopic, patiently
 from tests.contract.helpers import eventually, receive_until
 from tests.redriving import Notes, Over, Stepping, keep, letter
 
@@ -40,7 +40,7 @@ def target(storage: PulsarStorage, topic: MakeTopic) -> MakeTarget:
 
     def make() -> str:
         name = topic()
-        storage.subscriptions.create(name, replaying.SUBSCRIPTION, type=SHARED, start=Edge.LATEST)
+        patiently(lambda: storage.subscriptions.create(name, replaying.SUBSCRIPTION, type=SHARED, start=Edge.LATEST))
         return name
 
     return make

@@ -15,6 +15,7 @@ import pytest
 from django.db import connections
 
 from dashboard.auditing.safeguards import SAFEGUARDS
+from dashboard.hints import carrier
 from dashboard.models import Role
 from eventstore.actions import Confirmation
 from eventstore.config.loading import parse_config
@@ -37,7 +38,7 @@ from tests.run_servers import NotAvailable
 
 HEARD = 'eventdesk_hints_total{{fate="heard",process="{}"}}'
 UNAVAILABLE = 'eventdesk_redis_unavailable{{process="{}"}}'
-LISTENING = """EVAL "return redis.call('PUBSUB', 'NUMSUB', 'eventdesk.__group__hints')[2]" 0"""
+LISTENING = f"""EVAL "return redis.call('PUBSUB', 'NUMSUB', '{carrier.PREFIX}__group__{carrier.GROUP}')[2]" 0"""
 TOPIC, PARTITIONS, KEYS = "documents", 4, 40
 ALIASES = {"default": "DATABASE_URL", "index": "INDEX_DATABASE_URL", "store": "STORE_DATABASE_URL"}
 

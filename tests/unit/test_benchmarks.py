@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import tail_side
 from benchmarks.beside import figures, slower
+from eventstore.tail import topic_tail
 from tests.desk_process import ROOT
 
 MAKE = shutil.which("make") or "make"
@@ -41,12 +43,17 @@ def test_what_is_none_is_refused_with_those_there_are(tmp_path: Path, name: str)
     assert "import" in said
 
 
+@pytest.mark.slow
 def test_each_benchmark_is_imported_without_the_settings_of_django() -> None:
     programs = [path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()]
     assert "tail" in programs
     lines = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module('benchmarks.' + name)"
     outside = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     subprocess.run([sys.executable, "-c", lines, *programs], cwd=ROOT, env=outside, check=True)
+
+
+def test_sides_of_the_tail_do_not_load_each_other() -> None:
+    assert tail_side.LINGERING_SECONDS > topic_tail.LINGER_SECONDS
 
 
 def test_slower_is_more_time_or_less_a_second() -> None:

@@ -124,8 +124,14 @@ def test_every_pin_is_installed_once_whatever_stands_beside_it(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("last", "fails_at", "installed"),
-    [("h11==0.16", "", True), ("h11>=0.16", "", False), ("h11==0.16", "cffi==2.1.1", False), ("h11==0.16", "check", False)],
-    ids=["all of it", "what is not pinned", "what was not found", "what needs something else"],
+    [
+        ("h11==0.16", "", True),
+        ("h11>=0.16", "", False),
+        ("h11==0.16", "cffi==2.1.1", False),
+        ("h11==0.16", "check", False),
+        ("Zope.interface==8.6", "", False),
+    ],
+    ids=["all of it", "what is not pinned", "what was not found", "what needs something else", "two versions"],
 )
 def test_what_was_installed_side_by_side_is_left_to_pip_unless_it_is_complete(
     tmp_path: Path, last: str, fails_at: str, installed: bool

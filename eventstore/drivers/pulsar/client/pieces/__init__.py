@@ -166,8 +166,9 @@ class Gathering:
         return True
 
     def _goes_on_to(self, raws: Sequence[Any]) -> bool:
-        """Return whether all of these messages go on in the entry of the last one: so many lie between that and the last of
-        these, which is asked alone.
+        """Return whether all of these messages lie in the current entry.
+
+        Only the last one is asked where it is. If it lies there, as many places on as there are messages, all others do.
         """
         id, at = raws[-1].message_id(), self._messages.positions
         return id.batch_index() == self._next + len(raws) - 1 and (id.ledger_id(), id.entry_id()) == (at.ledger, at.entry)
