@@ -94,5 +94,8 @@ def test_a_reader_may_rest_until_shortly_before_the_next_chunk(monkeypatch: pyte
     sealed = buffer.sealed()
     assert len(next(sealed)) == 1
     assert 25 < buffer.rest() <= 30 - READ_BEFORE
+    buffer.add([message(number) for number in range(read_buffer.CALM + 1)])
+    buffer._take({})
+    assert buffer.rest() == 0, "the next chunk may be full before it is due"
     buffer.close()
     assert BEAT > 2 * READ_BEFORE
