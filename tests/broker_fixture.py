@@ -4,13 +4,10 @@ If a broker cannot be started, the tests that need it are skipped with the reaso
 """
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
-from uuid import uuid4
 
-import httpx
 import pytest
 
 from scripts.local_pulsar import LocalPulsar
@@ -19,7 +16,6 @@ from tests.run_servers import FIND, BrokerAddress, NotAvailable, new_broker
 from tests.scheduling import group
 
 OWN = pytest.StashKey[LocalPulsar]()
-LEDGERS_SECONDS = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -48,20 +44,7 @@ def own_pulsar_broker(broker_to_stop: LocalPulsar) -> LocalPulsar:
     """A broker that no other worker uses, for tests that stop it. Such a test starts it again."""
     if not broker_to_stop.running():
         broker_to_stop.start()
-    _wait_for_its_ledgers(broker_to_stop)
     return broker_to_stop
-
-
-def _wait_for_its_ledgers(broker: LocalPulsar) -> None:
-    """Wait until it makes a topic and a cursor. One that was killed is healthy some seconds before it gets at its ledgers."""
-    topic = f"{broker.admin_url}/admin/v2/persistent/public/default/ledgers-{uuid4().hex}"
-    end = time.monotonic() + LEDGERS_SECONDS
-    with httpx.Client(timeout=LEDGERS_SECONDS) as client:
-        while not (client.put(topic).is_success and client.put(f"{topic}/subscription/one").is_success):
-            assert time.monotonic() < end, "the broker does not get at its ledgers"
-            time.sleep(0.1)
-            topic += "-"  # what is half made cannot be made again
-        client.delete(topic, params={"force": "true"})
 
 
 @pytest.hookimpl(trylast=True)

@@ -51,8 +51,8 @@ class Watchers:
         """Close it if there has been none for so long, and return whether that is so."""
         with self._lock:
             abandoned = not self._all and time.monotonic() - self.left_at > seconds
-            self._closed = self._closed or abandoned
             if abandoned:
+                self._closed = True
                 self._some.set()
             return abandoned
 

@@ -14,6 +14,7 @@ FULL_EVENTS, FULL_BYTES = 1_000, 1024 * 1024
 READ_BEFORE = 0.02
 """Seconds before a chunk is due when readers read what is to be in it."""
 CALM = 750
+"""Events of a beat up to which readers rest."""
 MOST_FULL = 4
 """Full chunks that may wait to be sealed. Beyond that, the readers wait."""
 
